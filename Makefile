@@ -1,0 +1,46 @@
+# Every target sets the machine up first; where that is done already it costs a tenth of a second.
+PYTHON ?= python3
+CAMPAIGN ?= examples/sn2-chloride/campaign.yaml
+BIN := .venv/bin
+BENCHMARKS := label train explore select density store scale reactions quickstart
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast lint bench $(addprefix bench-,$(BENCHMARKS)) up clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  make bench-<name> one benchmark of: $(BENCHMARKS)"
+
+setup: ## the Python environment in .venv, and Psi4
+	@$(PYTHON) infra/bootstrap.py
+
+run: setup ## a whole campaign: Cl- + CH3Cl from its two ends to a verified barrier (or CAMPAIGN=file)
+	@$(BIN)/reactal run $(CAMPAIGN)
+
+test: setup ## every test, the fast ones first
+	@$(BIN)/python -m pytest
+
+test-fast: setup ## the tests that take seconds
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: setup ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+# named selection.py, for a script select.py would hide Python's own module of that name from all the others
+script = benchmarks/$(subst select,selection,$(1)).py
+
+bench: ## every benchmark that is there
+	@$(foreach name,$(BENCHMARKS),if [ -f $(call script,$(name)) ]; then $(MAKE) --no-print-directory bench-$(name) || exit 1; fi;)
+
+$(addprefix bench-,$(BENCHMARKS)): bench-%: setup
+	@test -f $(call script,$*) || { echo "$(call script,$*) is not written yet" >&2; exit 2; }
+	@$(BIN)/python $(call script,$*) $(ARGS)
+
+up: setup ## Prefect server, MLflow and the Dask dashboard, with their links
+	@$(BIN)/reactal up
+
+clean: ## remove the environment and every cache; stores and results stay
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,106 @@
+"""Labels a second through a pool that writes its store, against a bare loop over `psi4.gradient` in one process."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from figure import Figure, report, versus
+
+from reactal.chem import Label, Structure, Theory
+from reactal.labeling.base import LabelingResources
+from reactal.labeling.locate import find_psi4
+from reactal.labeling.pool import LocalLabelPool, slot_count
+from reactal.labeling.psi4_keywords import DEFAULTS
+from reactal.store.labels import LabelStore
+from reactal.store.opening import open_store
+
+THEORY = Theory.parse("hf/6-31g*")
+PEER = Path(__file__).with_name("label_peer.py")
+RATTLE = 0.03  # angstrom
+GOALS = {"one_slot": 0.9, "all_cores": 1.0}
+
+
+def chloride_exchange() -> Structure:
+    """[Cl-CH3-Cl]-, six atoms."""
+    angles = np.arange(3) * 2 * np.pi / 3
+    hydrogens = np.c_[1.07 * np.cos(angles), 1.07 * np.sin(angles), np.zeros(3)]
+    return Structure.from_symbols(
+        ["C", "H", "H", "H", "Cl", "Cl"], [[0, 0, 0], *hydrogens, [0, 0, 2.383], [0, 0, -2.383]], charge=-1
+    )
+
+
+def batches(count: int, size: int) -> list[list[Structure]]:
+    template, noise = chloride_exchange(), np.random.default_rng(0)
+    shape = template.positions.shape
+    return [[template.moved(template.positions + noise.normal(0.0, RATTLE, shape)) for _ in range(size)] for _ in range(count)]
+
+
+def peer_rates(work: list[list[Structure]], *, threads: int) -> list[float]:
+    """Labels a second of the bare loop, batch by batch."""
+    install = find_psi4()
+    structures: list[list[dict[str, Any]]] = [
+        [{"symbols": list(s.symbols), "positions": s.positions.tolist(), "charge": s.charge, "multiplicity": 1} for s in batch]
+        for batch in work
+    ]
+    task = {"basis": THEORY.basis, "method": THEORY.method, "keywords": DEFAULTS, "threads": threads, "batches": structures}
+    environ = install.environment(os.environ) | {"OMP_NUM_THREADS": str(threads)}
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [str(install.interpreter), str(PEER)],
+            input=json.dumps(task),
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=folder,
+            env=environ | {"PSI_SCRATCH": folder},
+        )
+    seconds = json.loads(done.stdout.splitlines()[-1])
+    return [len(batch) / taken for batch, taken in zip(work, seconds, strict=True)]
+
+
+def our_rate(batch: list[Structure], *, slots: int) -> float:
+    """Labels a second of a pool whose programs are running."""
+    with tempfile.TemporaryDirectory() as folder:
+        pool = LocalLabelPool(LabelStore(open_store(folder)), THEORY, LabelingResources(slots=slots))
+        for _ in pool.label(batches(1, 4 * slots)[0]):  # starts and warms every slot
+            pass
+        began = time.perf_counter()
+        answers = [outcome.answer for outcome in pool.label([s.moved(s.positions * 1.001) for s in batch])]
+        taken = time.perf_counter() - began
+        pool.close()
+    assert all(isinstance(answer, Label) for answer in answers)
+    return len(batch) / taken
+
+
+def compared(name: str, *, slots: int, runs: int, size: int) -> Figure:
+    """As many cores for both: programs of one thread each for us; the peer has one thread or all, whichever is faster."""
+    ours, peer = [], []
+    for batch in batches(runs, size):
+        ours.append(our_rate(batch, slots=slots))
+        peer.append(max(peer_rates([batch], threads=threads)[0] for threads in {1, slots}))
+    return versus(f"label_{name}_vs_bare_psi4", "labels/s", ours, peer, at_least=GOALS[name])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the same on smaller work, within two minutes")
+    quick = parser.parse_args().quick
+    runs, size = (3, 8) if quick else (5, 40)
+    report(
+        [
+            compared("one_slot", slots=1, runs=runs, size=size),
+            compared("all_cores", slots=slot_count(LabelingResources()), runs=runs, size=size),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The deployments of prefect.yaml, served by a process of ours. One file says what there is, whoever serves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from prefect import Flow
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import TerminationSignal
+from prefect.runner import Runner
+from prefect.schedules import Cron, Schedule
+from prefect.types.entrypoint import EntrypointType
+
+from flows.campaign import campaign
+from flows.nightly import nightly_refine
+
+__all__ = ["FLOWS", "deployments", "serve_all"]
+
+FLOWS: Mapping[str, Flow[..., Any]] = {
+    "flows/campaign.py:campaign": campaign,
+    "flows/nightly.py:nightly_refine": nightly_refine,
+}
+
+
+def deployments(file: Path, *, parameters: Mapping[str, Any]) -> list[RunnerDeployment]:
+    """Each deployment of the file; `parameters` take the place of the file's own."""
+    listed = yaml.safe_load(file.read_text(encoding="utf-8")).get("deployments") or []
+    return [_deployment(entry, parameters) for entry in listed]
+
+
+def serve_all(made: Sequence[RunnerDeployment], *, limit: int, registered: Callable[[], None]) -> None:
+    """Register them, say so, and carry out their runs, at most `limit` at a time, until Ctrl-C. Then the schedules pause."""
+    runner = Runner(limit=limit)
+    for deployment in made:
+        runner.add_deployment(deployment)
+    registered()
+    with suppress(KeyboardInterrupt, TerminationSignal):
+        asyncio.run(runner.start())
+
+
+def _deployment(entry: Mapping[str, Any], parameters: Mapping[str, Any]) -> RunnerDeployment:
+    limit = entry.get("concurrency_limit")
+    made = FLOWS[entry["entrypoint"]].to_deployment(
+        name=entry["name"],
+        description=entry.get("description"),
+        tags=entry.get("tags"),
+        parameters={**(entry.get("parameters") or {}), **parameters},
+        schedules=[_schedule(one) for one in entry.get("schedules", [])],
+        concurrency_limit=None if limit is None else ConcurrencyLimitConfig(**limit),
+        # by import, so that it works from wherever the packages are installed
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    return cast(RunnerDeployment, made)
+
+
+def _schedule(entry: Mapping[str, Any]) -> Schedule:
+    return Cron(entry["cron"], timezone=entry.get("timezone"), active=entry.get("active", True))

@@ -1,0 +1,126 @@
+"""From a configuration to the objects that do the work: the only place where they are put together."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from reactal.chem import Structure
+from reactal.config import CampaignConfig, ClusterAddress, LocalCluster
+from reactal.labeling.base import LabelingResources, LabelPool
+from reactal.progress import Progress
+from reactal.stages.bench import Bench
+from reactal.store.labels import LabelStore
+from reactal.store.objects import ObjectStore
+from reactal.store.opening import open_store, require_writable
+
+if TYPE_CHECKING:
+    from reactal.tracking.mlflow import MlflowTracker
+    from reactal.tracking.null import NullTracker
+    from reactal.training.committee import Submit
+
+__all__ = ["Workshop", "local_folder", "resources_of"]
+
+
+def resources_of(config: CampaignConfig) -> LabelingResources:
+    """The campaign file's resources in the labeler's words."""
+    return LabelingResources(**config.resources.model_dump())
+
+
+def local_folder(config: CampaignConfig) -> Path:
+    """Where things that must lie on this machine go: beside a store on disk, else in the working folder."""
+    store = config.store
+    if store.startswith("file://"):
+        return Path(store.removeprefix("file://")).parent
+    return Path(store).parent if "://" not in store else Path.cwd() / ".reactal"
+
+
+@final
+class Workshop:
+    """Opens the store at once; starts cluster, label pool and tracker when they are first needed, and ends what it started."""
+
+    def __init__(self, config: CampaignConfig, *, progress: Progress) -> None:
+        self.config = config
+        self._stack = ExitStack()
+        self.objects: ObjectStore = open_store(config.store, single_writer=config.single_writer)
+        self.bench = Bench(
+            config=config,
+            objects=self.objects,
+            label_pool=lambda: self.label_pool,
+            submit=lambda: self.submit,
+            progress=progress,
+        )
+
+    def check_theory(self, structure: Structure) -> None:
+        """`UnknownTheory` before any label is spent."""
+        from reactal.labeling.programs import check_theory
+
+        check_theory(self.config.theory.theory(), structure, resources_of(self.config))
+
+    def require_writable(self) -> None:
+        require_writable(self.objects)
+
+    @cached_property
+    def client(self) -> Any:
+        """A Dask client, or None where the campaign wants no cluster."""
+        from reactal.labeling.cluster import connect
+        from reactal.labeling.pool import slot_count
+
+        match self.config.cluster:
+            case LocalCluster():
+                return self._stack.enter_context(connect("local", slot_count(resources_of(self.config))))
+            case ClusterAddress(address=address):
+                return self._stack.enter_context(connect(address, 0))
+            case _:
+                return None
+
+    @cached_property
+    def label_pool(self) -> LabelPool:
+        theory, resources = self.config.theory.theory(), resources_of(self.config)
+        labels = LabelStore(self.objects)
+        labels.register(theory)
+        pool: LabelPool
+        if self.client is None:
+            from reactal.labeling.pool import LocalLabelPool
+
+            pool = LocalLabelPool(labels, theory, resources)
+        else:
+            from reactal.labeling.dask_pool import DaskLabelPool
+
+            pool = DaskLabelPool(self.client, self.config.store, theory, resources, single_writer=self.config.single_writer)
+        self._stack.callback(pool.close)
+        return pool
+
+    @property
+    def submit(self) -> Submit | None:
+        """Where training jobs go: Dask workers; None: this process."""
+        client = self.client
+        if client is None:
+            return None
+        return lambda work, job: client.submit(work, job, resources={"train": 1}, pure=False)
+
+    @cached_property
+    def tracker(self) -> MlflowTracker | NullTracker:
+        if self.config.tracking.kind == "none":
+            from reactal.tracking.null import NullTracker
+
+            return NullTracker()
+        from reactal.tracking.mlflow import MlflowTracker
+
+        tracker = MlflowTracker(self.tracking_uri, self.config.tracking.experiment, scope=self.config.store)
+        self._stack.callback(tracker.close)
+        return tracker
+
+    @property
+    def tracking_uri(self) -> str:
+        """The tracking server, else a database of its own beside the store."""
+        import os
+
+        given = self.config.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        return given or f"sqlite:///{local_folder(self.config) / 'mlflow' / 'mlflow.db'}"
+
+    def close(self) -> None:
+        """End what was started, the last thing first; may be called twice."""
+        self._stack.close()

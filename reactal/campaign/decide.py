@@ -1,0 +1,232 @@
+"""What to do next: a pure function of where the campaign stands and what its file says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from reactal.campaign.budget import remaining
+from reactal.campaign.events import Labelled, Outcome, SaddleTest
+from reactal.campaign.state import CampaignState
+from reactal.config import CampaignConfig
+
+__all__ = [
+    "Action",
+    "Calibrate",
+    "Done",
+    "Explore",
+    "Finish",
+    "LabelBatch",
+    "Seed",
+    "Select",
+    "Train",
+    "Verify",
+    "Wait",
+    "decide",
+    "focused",
+    "holds",
+]
+
+
+@final
+@dataclass(frozen=True)
+class Seed:
+    """Relax the ends, make a path, propose the first structures."""
+
+
+@final
+@dataclass(frozen=True)
+class LabelBatch:
+    """Label the pending batch and test the model on it."""
+
+
+@final
+@dataclass(frozen=True)
+class Calibrate:
+    """Bound the force error by the disagreement."""
+
+
+@final
+@dataclass(frozen=True)
+class Train:
+    iteration: int
+
+
+@final
+@dataclass(frozen=True)
+class Explore:
+    iteration: int
+
+
+@final
+@dataclass(frozen=True)
+class Select:
+    iteration: int
+    focus: bool
+    size: int
+    proof: bool = False  # the random arm alone
+
+
+@final
+@dataclass(frozen=True)
+class Verify:
+    """Check what only more reference calculations can tell: is the saddle's reference state the lowest?"""
+
+    iteration: int
+
+
+@final
+@dataclass(frozen=True)
+class Finish:
+    outcome: Outcome
+    evidence: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Wait:
+    """Paused; nothing is done until somebody resumes."""
+
+    reason: str
+
+
+@final
+@dataclass(frozen=True)
+class Done:
+    outcome: Outcome
+
+
+Action = Seed | LabelBatch | Calibrate | Train | Explore | Select | Verify | Finish | Wait | Done
+
+
+def decide(state: CampaignState, config: CampaignConfig) -> Action:
+    """The next action. Replaying any prefix of a journal gives the same answer again."""
+    if state.outcome is not None:
+        return Done(state.outcome)
+    if state.paused is not None:
+        return Wait(state.paused)
+    if state.seeded is None:
+        return Seed()
+    if state.seeded.problem is not None:
+        return Finish(Outcome.HALTED, (state.seeded.problem,))
+    broken = _breaker(state, config)
+    if broken is not None:
+        return broken
+    if state.pending is not None:
+        return LabelBatch()
+    if _calibration_due(state):
+        return Calibrate()
+    return _after_labels(state, config)
+
+
+def _after_labels(state: CampaignState, config: CampaignConfig) -> Action:
+    iteration = state.iteration
+    if state.verified is None and _worth_verifying(state, config):
+        return _proof(state, config) or Verify(iteration - 1)
+    if state.verified is not None and state.verified.outcome is not None:
+        return Finish(state.verified.outcome, state.verified.evidence)
+    left = remaining(state, config)
+    if left.spent is not None:
+        return _spent(state, left.spent)
+    if state.trained is None or state.trained.dataset < state.dataset:
+        return Train(iteration)
+    if state.explored is None or state.explored.iteration < state.trained.iteration:
+        return Explore(state.trained.iteration)
+    focus = focused(state, config)
+    size = config.selection.focus_batch if focus else config.selection.batch
+    return Select(state.trained.iteration, focus=focus, size=min(size, left.labels))
+
+
+def _calibration_due(state: CampaignState) -> bool:
+    seen = state.calibrated.points if state.calibrated is not None else 0
+    return len(state.arm) > seen
+
+
+def focused(state: CampaignState, config: CampaignConfig) -> bool:
+    """Once the saddle is nearly right, labels are spent around it."""
+    rounds = [labelled for labelled in state.labelled if not labelled.proof]
+    test = rounds[-1].saddle if rounds else None
+    rule = config.selection
+    return (
+        test is not None
+        and test.force_max < rule.focus_force
+        and abs(test.error_kcal) < rule.focus_energy
+        and test.disagreement < rule.focus_disagreement
+    )
+
+
+def holds(test: SaddleTest | None, config: CampaignConfig) -> bool:
+    """Does the reference bear this saddle out as a stationary point of the right energy, at all the points compared?"""
+    rule = config.verification
+    return (
+        test is not None
+        and abs(test.error_kcal) <= rule.barrier_tolerance
+        and abs(test.product_error_kcal) <= rule.barrier_tolerance
+        and test.force_max <= rule.force_tolerance
+        and test.negative_modes == 1
+        and test.downhill is True
+    )
+
+
+def _worth_verifying(state: CampaignState, config: CampaignConfig) -> bool:
+    rule = config.verification
+    recent = tuple(labelled for labelled in state.labelled[state.rounds_before :] if not labelled.proof)[-rule.consecutive :]
+    if len(recent) < rule.consecutive or not all(holds(labelled.saddle, config) for labelled in recent):
+        return False
+    arms = (*recent, *_proofs(state))
+    return _arm_good_enough(arms, rule.random_arm_mae) and _same_kind(recent)
+
+
+def _proof(state: CampaignState, config: CampaignConfig) -> Select | None:
+    """Before the last checks the model shows what it is worth on structures drawn by lot: in batches, so that the later ones
+    test the bound that the earlier ones gave."""
+    proofs, rule = _proofs(state), config.verification
+    size = min(rule.proof_batch, rule.proof - sum(labelled.asked for labelled in proofs))
+    if size <= 0 or remaining(state, config).labels < size or state.explored is None:
+        return None
+    if proofs and proofs[-1].asked == 0:  # nothing unlabelled is left to draw
+        return None
+    return Select(state.iteration - 1, focus=True, size=size, proof=True)
+
+
+def _proofs(state: CampaignState) -> tuple[Labelled, ...]:
+    """The proof batches of the newest model."""
+    return tuple(labelled for labelled in state.labelled if labelled.proof and labelled.iteration == state.iteration)
+
+
+def _same_kind(recent: tuple[Labelled, ...]) -> bool:
+    """All joined to both ends, or all not: a stepwise reaction needs its evidence in each round, too."""
+    return len({labelled.saddle.joins for labelled in recent if labelled.saddle is not None}) == 1
+
+
+def _arm_good_enough(recent: tuple[Labelled, ...], limit: float) -> bool:
+    errors = [point.force_mae for labelled in recent for point in labelled.arm]
+    return bool(errors) and sum(errors) / len(errors) <= limit
+
+
+def _breaker(state: CampaignState, config: CampaignConfig) -> Finish | None:
+    if not state.labelled:
+        return None
+    last, rule = state.labelled[-1], config.breaker
+    if last.failed >= rule.least and last.failed > rule.share * last.asked:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in last.failures.items())
+        cause = f"{last.failed} of {last.asked} labels of the last batch failed ({kinds}); {last.failure_text}"
+        return Finish(Outcome.HALTED, (cause,))
+    return None
+
+
+def _spent(state: CampaignState, why: str) -> Finish:
+    """The name of the end when the budget is gone: what was seen again and again, else that it is gone."""
+    explored = [e.saddle for e in state.explorations[-2:] if e.saddle is not None and e.saddle.refused is None]
+    if len(explored) == 2 and all(saddle.negative_modes > 1 for saddle in explored):
+        modes = explored[-1].negative_modes
+        return Finish(Outcome.SECOND_ORDER, (f"the stationary point found keeps {modes} negative modes", why))
+    tests = state.tests
+    if not tests:
+        return Finish(Outcome.BUDGET_SPENT, (why, "no saddle of the model was good enough to be tested"))
+    last = tests[-1]
+    said = (
+        f"at the model's last saddle the barrier is {last.model_kcal:.2f} kcal/mol on the model and "
+        f"{last.reference_kcal:.2f} at the reference, with a force of {last.force_max:.3f} eV/angstrom left"
+    )
+    return Finish(Outcome.BUDGET_SPENT, (why, said))

@@ -1,0 +1,100 @@
+"""`reactal predict`: energies, forces and how far they can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, final
+
+import typer
+
+from reactal.cli.output import JsonOption, emit, say
+
+if TYPE_CHECKING:
+    from reactal.chem import Frames
+    from reactal.potentials.committee import Committee
+
+__all__ = ["predict"]
+
+FORCE_ERROR = 1.0  # eV/angstrom; exploration.trust_error of a campaign
+UNCALIBRATED_TRUST = 1.0  # eV/angstrom of disagreement; exploration.trust of a campaign
+
+
+@final
+@dataclass(frozen=True)
+class _Trust:
+    """Up to which disagreement (eV/angstrom) a prediction is inside, and the factor to the error's bound where calibrated."""
+
+    disagreement: float
+    factor: float | None
+    coverage: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"disagreement_ev_per_ang": self.disagreement, "factor": self.factor, "coverage": self.coverage}
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model, or a campaign file: its newest model.")],
+    frames: Annotated[Path, typer.Argument(metavar="FRAMES", help="Geometries in any format that ASE reads.")],
+    out: Annotated[Path, typer.Option(help="Where to write energies (eV), forces (eV/Å), disagreement, bound, inside.")],
+    force_error: Annotated[float, typer.Option(min=0.0, help="Inside: the force error stays below this, eV/Å.")] = FORCE_ERROR,
+    charge: Annotated[int | None, typer.Option(help="Total charge; without it the file's own, else the model's.")] = None,
+    multiplicity: Annotated[int | None, typer.Option(help="Spin multiplicity; likewise.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Energies, forces, and whether they can be trusted.
+
+    [bold]Examples[/bold]
+
+      reactal predict sn2/campaign.yaml path.xyz --out predicted.extxyz
+
+      reactal predict model md.traj --out predicted.extxyz --force-error 0.3
+    """
+    from dataclasses import replace
+
+    from reactal.chem.convert import read_frames, write_frames
+    from reactal.cli.stores import require_folder
+
+    require_folder(out)
+    committee, trust = _opened(model, force_error)
+    about = committee.about
+    charge = about.get("charge") if charge is None and "charge" in about else charge
+    multiplicity = about.get("multiplicity") if multiplicity is None and "multiplicity" in about else multiplicity
+    geometries = read_frames(frames, charge=charge, multiplicity=multiplicity)
+    prediction = committee.predict(geometries)
+    disagreement = prediction.disagreement(geometries)
+    inside = disagreement <= trust.disagreement
+    columns: dict[str, Any] = {"disagreement": disagreement, "energy_spread": prediction.energy_spread, "inside": inside}
+    if trust.factor is not None:
+        columns["force_error_bound"] = trust.factor * disagreement
+    write_frames(out, replace(geometries, energy=prediction.energy, forces=prediction.forces).with_extra(**columns))
+    outside = [int(i) for i in range(len(geometries)) if not inside[i]]
+    if json:
+        emit({**_listed(geometries, prediction.energy, columns), "trust": trust.as_json(), "outside": outside, "out": out})
+    else:
+        limit = f"disagreement up to {trust.disagreement:.2f} eV/Å" + ("" if trust.factor else ", not calibrated")
+        say(f"{len(geometries)} predicted, {len(outside)} outside the trust region ({limit}); written to {out}")
+
+
+def _listed(geometries: Frames, energy: Any, columns: dict[str, Any]) -> dict[str, Any]:
+    return {"n": len(geometries), "energy_ev": energy.tolist(), **{name: column.tolist() for name, column in columns.items()}}
+
+
+def _opened(model: Path, force_error: float) -> tuple[Committee, _Trust]:
+    if model.suffix in (".yaml", ".yml"):
+        from reactal.runner import Campaign
+
+        with Campaign(model) as driver:
+            committee: Committee = driver.potential.potential
+            calibrated = driver.state.calibrated
+        factor = calibrated.factor if calibrated else None
+        return committee, _trust(factor, calibrated.target_coverage if calibrated else None, force_error)
+    from reactal.potentials.export import read_committee
+
+    committee = read_committee(model)
+    known = committee.about.get("calibration") or {}
+    return committee, _trust(known.get("factor"), known.get("coverage"), force_error)
+
+
+def _trust(factor: float | None, coverage: float | None, force_error: float) -> _Trust:
+    return _Trust(force_error / factor if factor else UNCALIBRATED_TRUST, factor, coverage)

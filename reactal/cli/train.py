@@ -1,0 +1,119 @@
+"""`reactal train`: a committee from a data set or any file of labelled geometries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reactal.cli.output import JsonOption, emit, say
+from reactal.cli.stores import DEFAULT_STORE, StoreOption
+
+if TYPE_CHECKING:
+    from reactal.chem import Frames
+    from reactal.potentials.committee import Committee
+    from reactal.training.settings import TrainingSettings
+
+__all__ = ["train"]
+
+COVERAGE = 0.9  # of the bound on the force error that the held-out labels give
+
+
+def train(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="NAME[@VERSION] in the store, or a file that ASE reads.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    members: Annotated[int, typer.Option(min=1, help="Networks in the committee; their disagreement is the doubt.")] = 4,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each member.")] = None,
+    hold_out: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share kept out, for the errors and the trust region.")] = 0.1,
+    campaign: Annotated[Path | None, typer.Option(help="Take model and training settings from this campaign file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 0,
+    store: StoreOption = DEFAULT_STORE,
+    json: JsonOption = False,
+) -> None:
+    """Train a committee on labelled geometries.
+
+    Some are held out: they tell the errors and how far the committee can be trusted.
+
+    [bold]Examples[/bold]
+
+      reactal train sn2-chloride@4 --out model --store sn2/.reactal/store
+
+      reactal train labelled.extxyz --out model --members 8 --steps 2000
+    """
+    import numpy as np
+
+    from reactal.cli.references import labelled_frames
+    from reactal.errors import InputError
+
+    if (out / "model.json").exists():
+        raise InputError(f"there is a model in {out} already; choose another folder")
+    frames = labelled_frames(dataset, store)
+    order = np.random.default_rng(seed).permutation(len(frames))
+    kept_out = frames[np.sort(order[: round(hold_out * len(frames))])]
+    used = frames[np.sort(order[round(hold_out * len(frames)) :])]
+
+    from reactal.potentials.export import write_committee  # these load torch, which a mistake above need not wait for
+    from reactal.training.committee import assemble
+
+    trained = _train(used, _settings(campaign, steps), members=members, seed=seed)
+    about: dict[str, Any] = {"dataset": dataset, "rows": len(used), "seed": seed}
+    committee = assemble(trained, **about)
+    errors = _errors(committee, kept_out)
+    write_committee(out, assemble(trained, **about, **errors))
+    if json:
+        emit({"model": out, "rows": len(used), "members": members, **errors})
+    else:
+        seen = errors.get("held_out", {}).get("force_mae_ev_per_ang")
+        said = "" if seen is None else f"; force MAE {seen:.3f} eV/Å on the {len(kept_out)} held out"
+        say(f"{members} members trained on {len(used)} labels{said}\nnext: reactal predict {out} FRAMES --out OUT")
+
+
+def _settings(campaign: Path | None, steps: int | None) -> TrainingSettings:
+    from dataclasses import replace
+
+    from reactal.training.settings import TrainingSettings
+
+    settings = TrainingSettings()
+    if campaign is not None:
+        from reactal.config import load_config
+        from reactal.stages.train import training_settings
+
+        settings = training_settings(load_config(campaign))
+    return settings if steps is None else replace(settings, steps_first=steps)
+
+
+def _train(frames: Frames, settings: TrainingSettings, *, members: int, seed: int) -> list[Any]:
+    from reactal.cli.progress import progress
+    from reactal.training.committee import jobs, train_committee
+    from reactal.training.seeds import derive_seed
+
+    work = jobs(frames, settings, seeds=[derive_seed(seed, "train", member) for member in range(members)])
+    trained = []
+    with progress() as shown:
+        shown.begin("train", total=members)
+        for job in work:
+            trained += train_committee([job])
+            shown.update(len(trained))
+        shown.end(f"{members} members on {len(frames)} labels")
+    return trained
+
+
+def _errors(committee: Committee, kept_out: Frames) -> dict[str, Any]:
+    """What the labels that no member has seen say: errors, and the trust region that follows from them."""
+    import numpy as np
+
+    from reactal.uncertainty.calibration import Calibration
+
+    if not len(kept_out):
+        return {}
+    prediction = committee.predict(kept_out)
+    off = prediction.forces - kept_out.forces
+    worst = kept_out.per_structure_max(np.linalg.norm(off, axis=1))
+    bound = Calibration.fit(prediction.disagreement(kept_out), worst, coverage=COVERAGE)
+    held_out = {
+        "rows": len(kept_out),
+        "force_mae_ev_per_ang": float(np.abs(off).mean()),
+        "energy_mae_ev": float(np.abs(prediction.energy - kept_out.energy).mean()),
+    }
+    return {"held_out": held_out, "calibration": {"coverage": COVERAGE, "points": bound.points, "factor": bound.factor}}

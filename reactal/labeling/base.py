@@ -1,0 +1,59 @@
+"""What computes labels, seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, final
+
+from reactal.chem import Label, LabelFailure, Structure, Theory
+
+__all__ = ["LabelOutcome", "LabelPool", "Labeler", "LabelingResources"]
+
+
+class Labeler(Protocol):
+    """One slot: computes one label at a time with one running program. Not shared between threads."""
+
+    theory: Theory
+
+    def compute(self, structure: Structure) -> Label | LabelFailure:
+        """Energy (eV) and forces (eV/angstrom) at `theory`. A calculation that fails is a value; raises `LabelerUnavailable`
+        only where the program cannot be started at all."""
+
+    def close(self) -> None:
+        """End the program and remove its scratch; may be called twice."""
+
+
+@final
+@dataclass(frozen=True)
+class LabelingResources:
+    """What a label may use. Never part of a fingerprint, may change between restarts."""
+
+    slots: int = 0  # programs side by side; 0: one for each core
+    threads: int = 1  # of each program
+    memory_mib: int = 1000  # of each program
+    timeout_seconds: float = 600.0  # for one label
+    attempts: int = 2  # for a label whose program crashed or hung
+    psi4: str | None = None  # the psi4 command or the interpreter that can import it; None: look for it
+    scratch: str | None = None  # None: the system's temporary folder
+
+
+@final
+@dataclass(frozen=True)
+class LabelOutcome:
+    """The answer for the structure at `index` of the batch; `reused` when it came from the store."""
+
+    index: int
+    answer: Label | LabelFailure
+    reused: bool
+
+
+class LabelPool(Protocol):
+    """Labels for many structures, each looked up in the store first and written to it before it is returned."""
+
+    def label(self, structures: Sequence[Structure], *, theory: Theory | None = None) -> Iterator[LabelOutcome]:
+        """One outcome for each structure, as they are finished. `theory` None: the pool's own. A worker that dies has its
+        structures done again by another; a stored failure is tried again."""
+
+    def close(self) -> None:
+        """Give the slots back; may be called twice."""

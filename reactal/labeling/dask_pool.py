@@ -1,0 +1,138 @@
+"""Labels from the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any, final
+from uuid import uuid4
+
+from reactal.chem import Attempt, FailureKind, Label, LabelFailure, Structure, Theory
+from reactal.errors import ConfigError, LabelerUnavailable
+from reactal.labeling.base import LabelingResources, LabelOutcome
+from reactal.labeling.batch import Batch
+from reactal.labeling.cluster import LABEL_SLOT
+from reactal.labeling.dask_flight import Flight, Suspects
+from reactal.labeling.dask_slot import close_slots, label_on_worker
+from reactal.labeling.programs import make_labeler
+from reactal.store.labels import LabelStore
+from reactal.store.opening import open_store
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+__all__ = ["DaskLabelPool"]
+
+WORKER_SECONDS = 60.0  # for the first worker to appear
+Answer = Label | LabelFailure
+
+
+@final
+class DaskLabelPool:
+    """A `LabelPool` whose slots are Dask workers that offer the resource `psi4`; the store is opened there by its URL.
+
+    No more tasks are under way than there are slots: Dask counts a worker's death against every task that the worker
+    holds, and a structure that kills its workers must not take innocent ones with it.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        store_url: str,
+        theory: Theory,
+        resources: LabelingResources | None = None,
+        *,
+        single_writer: bool = False,
+    ) -> None:
+        if store_url.startswith("memory:"):
+            raise ConfigError(f"Dask workers cannot reach the store {store_url}; use a folder or s3://, or no cluster")
+        make_labeler(theory).close()  # a wrong theory is found here, not on a worker
+        objects = open_store(store_url, single_writer=single_writer)
+        self._client = client
+        self._store = (objects.url, single_writer)  # absolute: workers stand elsewhere
+        self._labels = LabelStore(objects)
+        self._theory = theory
+        self._resources = resources or LabelingResources()
+
+    def label(self, structures: Sequence[Structure], *, theory: Theory | None = None) -> Iterator[LabelOutcome]:
+        theory = theory or self._theory
+        self._labels.register(theory)
+        batch = Batch.of(structures)
+        stored = batch.stored(self._labels, theory)
+        for key, label in stored.items():
+            yield from batch.outcomes(key, label, reused=True)
+        missing = [key for key in batch.indices if key not in stored]
+        for key, (answer, reused) in self._computed(batch, missing, theory):
+            yield from batch.outcomes(key, answer, reused=reused)
+
+    def close(self) -> None:
+        """Ends the programs on the workers; the cluster belongs to whoever made it."""
+        if self._client.status == "running":
+            with suppress(OSError):  # a worker that is gone has no programs
+                self._client.run(close_slots)
+
+    def _computed(self, batch: Batch, keys: list[str], theory: Theory) -> Iterator[tuple[str, tuple[Answer, bool]]]:
+        """The answer to each key, as they come. What was on a worker each time one died is done again at the end, alone."""
+        flight = Flight(self._client, lambda key: self._submit(batch.structure(key), theory))
+        waiting, suspects = iter(keys), Suspects()
+        try:
+            while True:
+                for key in islice(waiting, self._free_slots(len(flight)) if keys else 0):
+                    flight.start(key)
+                if not flight and not suspects.waiting:
+                    return
+                if not flight:
+                    flight.start(suspects.next())
+                key, landed = flight.land()
+                if isinstance(landed, tuple):
+                    data, reused = landed
+                    yield key, (_answer(data), reused)
+                elif deaths := suspects.deaths(key, landed):
+                    yield key, (self._given_up(batch.structure(key), theory, deaths), False)
+        finally:
+            flight.cancel()
+
+    def _given_up(self, structure: Structure, theory: Theory, deaths: int) -> LabelFailure:
+        attempts = (Attempt(outcome="worker died"),) * deaths
+        message = f"{deaths} Dask workers died while they computed it, the last of them with nothing else to do"
+        failure = LabelFailure(structure.key, theory.fingerprint, FailureKind.CRASHED, message, attempts)
+        self._labels.put(failure, structure)
+        return failure
+
+    def _submit(self, structure: Structure, theory: Theory) -> Future[Any]:
+        return self._client.submit(
+            label_on_worker,
+            structure.as_json(),
+            theory.as_json(),
+            self._store,
+            self._resources,
+            resources={LABEL_SLOT: 1},
+            pure=False,
+            key=f"label-{structure.formula}-{structure.key[:12]}-{uuid4().hex[:8]}",
+        )
+
+    def _free_slots(self, busy: int) -> int:
+        """Waits for the first worker with a slot where none is there and nothing under way."""
+        offers = self._offers()
+        if not offers and not busy:
+            with suppress(TimeoutError):
+                self._client.wait_for_workers(1, timeout=WORKER_SECONDS)
+            offers = self._offers()
+            if not offers:
+                raise LabelerUnavailable(
+                    f"no worker of the Dask cluster {self._address()} offers the resource {LABEL_SLOT}; start them with "
+                    f'`dask worker --nthreads 1 --resources "{LABEL_SLOT}=1"`'
+                )
+        return max(0, offers - busy)
+
+    def _offers(self) -> int:
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        return int(sum(worker["resources"].get(LABEL_SLOT, 0) for worker in workers))
+
+    def _address(self) -> str:
+        return str(self._client.scheduler.address) if self._client.scheduler else ""
+
+
+def _answer(data: dict[str, Any]) -> Answer:
+    return LabelFailure.from_json(data) if "kind" in data else Label.from_json(data)

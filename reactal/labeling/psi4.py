@@ -1,0 +1,146 @@
+"""Labels from Psi4."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any, final
+
+import numpy as np
+
+from reactal.chem import Attempt, FailureKind, Label, LabelFailure, Structure, Theory
+from reactal.chem.structure import KEY_RESOLUTION
+from reactal.errors import ConfigError, LabelerUnavailable, UnknownTheory
+from reactal.labeling.base import LabelingResources
+from reactal.labeling.ladder import rungs
+from reactal.labeling.psi4_keywords import DEFAULTS, check_keywords
+from reactal.labeling.psi4_process import Psi4Process, WorkerFailed, WorkerTooBig
+from reactal.units import BOHR, HARTREE
+
+__all__ = ["Psi4Labeler", "check_psi4_theory"]
+
+LABELS_PER_PROCESS = 200  # Psi4's memory grows from call to call, and its scratch handling wears out
+RESIDENT_SLACK_MIB = 500  # above the memory Psi4 was given, before its process is renewed
+CHECK_SECONDS = 120.0
+
+
+@final
+class Psi4Labeler:
+    """A `Labeler` with one Psi4 process, started for the first label and renewed when it has grown old or has died.
+
+    `theory`'s keywords are checked on construction (`ConfigError`). `close` may come from another thread.
+    """
+
+    def __init__(self, theory: Theory, resources: LabelingResources | None = None) -> None:
+        if theory.program != "psi4":
+            raise ConfigError(f"theory {theory.name} is of program {theory.program!r}, not of psi4")
+        check_keywords(theory)
+        self.theory = theory
+        self._resources = resources or LabelingResources()
+        self._process: Psi4Process | None = None
+        self._closed = False
+
+    def compute(self, structure: Structure) -> Label | LabelFailure:
+        if structure.cell is not None:
+            return self._failure(structure, FailureKind.INVALID_INPUT, "Psi4 has no periodic cells; label molecules", ())
+        attempts: list[Attempt] = []
+        while True:
+            tried = time.monotonic()
+            try:
+                answer = self._running().ask(self._request(structure), timeout_s=self._resources.timeout_seconds)
+            except WorkerFailed as error:
+                self._discard()
+                attempts.append(Attempt((), str(error.kind), time.monotonic() - tried, error.log))
+                if self._closed:
+                    raise LabelerUnavailable("the Psi4 labeler was closed in the middle of a label") from error
+                if isinstance(error, WorkerTooBig) or len(attempts) >= self._resources.attempts:
+                    message = f"{error} ({len(attempts)} of {self._resources.attempts} attempts)"
+                    return self._failure(structure, error.kind, message, tuple(attempts))
+                continue
+            return self._outcome(structure, answer, attempts)
+
+    def close(self) -> None:
+        self._closed = True
+        self._discard()
+
+    def _running(self) -> Psi4Process:
+        if self._closed:
+            raise LabelerUnavailable("this Psi4 labeler is closed")
+        process = self._process
+        if process is not None and self._is_spent(process):
+            self._discard()
+            process = None
+        if process is None:
+            process = self._process = Psi4Process(self._resources)
+        return process
+
+    def _is_spent(self, process: Psi4Process) -> bool:
+        too_big = process.resident_mib > self._resources.memory_mib + RESIDENT_SLACK_MIB
+        return too_big or process.answered >= LABELS_PER_PROCESS or not process.is_running
+
+    def _discard(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+    def _request(self, structure: Structure) -> dict[str, Any]:
+        return {"task": "gradient", "ladder": rungs(self.theory)} | _described(self.theory, structure)
+
+    def _outcome(self, structure: Structure, answer: dict[str, Any], earlier: list[Attempt]) -> Label | LabelFailure:
+        attempts = (*earlier, *(Attempt.from_json(attempt) for attempt in answer["attempts"]))
+        if not answer["ok"]:
+            return self._failure(structure, FailureKind(answer["kind"]), answer["message"], attempts)
+        result = answer["result"]
+        gradient = np.asarray(result["gradient"], dtype=np.float64)
+        if gradient.shape != structure.positions.shape:
+            message = f"Psi4 gave a gradient of shape {gradient.shape} for {len(structure)} atoms"
+            return self._failure(structure, FailureKind.UNREADABLE_OUTPUT, message, attempts)
+        return Label(
+            structure_key=structure.key,
+            theory=self.theory.fingerprint,
+            energy=result["energy"] * HARTREE,
+            forces=-gradient * (HARTREE / BOHR),
+            dipole=None if result["dipole"] is None else np.asarray(result["dipole"]) * BOHR,
+            s_squared=result["s_squared"],
+            wall_seconds=sum(attempt.seconds for attempt in attempts),
+            scf_iterations=result["scf_iterations"],
+            program_version=f"psi4 {self._process.version if self._process else ''}",
+            host=socket.gethostname(),
+            attempts=attempts,
+        )
+
+    def _failure(self, structure: Structure, kind: FailureKind, message: str, attempts: tuple[Attempt, ...]) -> LabelFailure:
+        return LabelFailure(structure.key, self.theory.fingerprint, kind, message, attempts)
+
+
+def check_psi4_theory(theory: Theory, structure: Structure, resources: LabelingResources | None = None) -> None:
+    """Ask Psi4 whether it has this method, and this basis for these elements; costs about a second, and no label.
+
+    Raises `UnknownTheory` with the nearest name it has, or `ConfigError` for a keyword.
+    """
+    check_keywords(theory)
+    process = Psi4Process(resources or LabelingResources())
+    try:
+        answer = process.ask({"task": "check"} | _described(theory, structure), timeout_s=CHECK_SECONDS)
+    except WorkerFailed as error:
+        raise UnknownTheory(f"theory {theory.name} cannot be tried out: {error}") from error
+    finally:
+        process.close()
+    if not answer["ok"]:
+        raise UnknownTheory(f"theory {theory.name}: {answer['message']}")
+
+
+def _described(theory: Theory, structure: Structure) -> dict[str, Any]:
+    """What Psi4 needs to know. Positions are those of the key, so that one key has one label: relative to the centroid and
+    rounded. Rounding also keeps nearly symmetric molecules out of reach of the tolerance of Psi4's symmetry search."""
+    relative = structure.positions - structure.positions.mean(axis=0)
+    return {
+        "key": structure.key,
+        "symbols": list(structure.symbols),
+        "positions": (np.rint(relative / KEY_RESOLUTION) * KEY_RESOLUTION).tolist(),
+        "charge": structure.charge,
+        "multiplicity": structure.multiplicity,
+        "method": theory.method,
+        "basis": theory.basis,
+        "keywords": {**DEFAULTS, **dict(theory.keywords)},
+    }

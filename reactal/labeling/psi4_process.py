@@ -1,0 +1,274 @@
+"""A running `psi4_worker.py`: start, ask with a deadline, end. Knows nothing of chemistry."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, final
+
+from reactal.chem import FailureKind
+from reactal.errors import LabelerUnavailable, ReactalError
+from reactal.labeling.base import LabelingResources
+from reactal.labeling.locate import find_psi4
+from reactal.labeling.scratch import ScratchFolder
+
+__all__ = ["Psi4Process", "WorkerDied", "WorkerFailed", "WorkerSilent", "WorkerTooBig", "WorkerUnreadable"]
+
+PROGRAM = Path(__file__).with_name("psi4_worker.py")
+LOGS = ("psi4.log", "stdout.log")
+LOG_TAIL = 3000  # characters
+START_SECONDS = 120.0  # a cold import from a network disk
+GRACE_SECONDS = 5.0
+MEMORY_FACTOR = 1.25  # Psi4 keeps to the memory it is told to use only roughly,
+MEMORY_SLACK_MIB = 1000  # and does not count its libraries and small things
+LOOK_SECONDS = 0.5  # between looks at how big it has grown
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class WorkerFailed(ReactalError):
+    """No answer, and the process is gone; `log` is the end of what it wrote."""
+
+    kind = FailureKind.CRASHED
+
+    def __init__(self, message: str, log: str) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+class WorkerDied(WorkerFailed):
+    """It ended without an answer; `status` is its exit status, negative for a signal."""
+
+    def __init__(self, status: int, log: str) -> None:
+        super().__init__(f"Psi4's process ended {_how(status)} without an answer", log)
+        if status == -signal.SIGKILL or "bad_alloc" in log or "MemoryError" in log:  # the kernel's way to find memory
+            self.kind = FailureKind.OUT_OF_MEMORY
+
+
+class WorkerSilent(WorkerFailed):
+    """No answer before the deadline; it has been killed."""
+
+    kind = FailureKind.TIMEOUT
+
+    def __init__(self, seconds: float, log: str) -> None:
+        super().__init__(f"no answer from Psi4 within {seconds:g} s", log)
+
+
+class WorkerTooBig(WorkerFailed):
+    """It took more memory than it may; it has been killed, before the kernel kills something else.
+
+    A limit on its address space would not do: OpenBLAS asks for ever for what it is refused.
+    """
+
+    kind = FailureKind.OUT_OF_MEMORY
+
+    def __init__(self, resident_mib: float, limit_mib: float, log: str) -> None:
+        message = f"Psi4 took {resident_mib:.0f} MiB, above its limit of {limit_mib:.0f} MiB; raise memory_mib"
+        super().__init__(message, log)
+
+
+class WorkerUnreadable(WorkerFailed):
+    """The answer is not the JSON object that was asked for; it has been killed."""
+
+    kind = FailureKind.UNREADABLE_OUTPUT
+
+    def __init__(self, line: bytes, log: str) -> None:
+        super().__init__(f"Psi4's process answered what cannot be read: {line[:80]!r}", log)
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"with status {status}"
+    try:
+        return f"by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"by signal {-status}"
+
+
+@final
+class Psi4Process:
+    """Started on construction; raises `LabelerUnavailable` if that does not work. Used by one thread at a time, except
+    that any thread may call `kill`."""
+
+    def __init__(self, resources: LabelingResources) -> None:
+        install = find_psi4(resources.psi4)
+        self._scratch = ScratchFolder(resources.scratch)
+        self._buffer = b""
+        self._answered = 0
+        self._busy = False
+        self._limit_mib = MEMORY_FACTOR * resources.memory_mib + MEMORY_SLACK_MIB
+        lifeline, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [str(install.interpreter), str(PROGRAM), *_arguments(resources, self._scratch.path, lifeline)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=install.environment(os.environ) | dict.fromkeys(ONE_THREAD, str(resources.threads)),
+                pass_fds=(lifeline,),
+                start_new_session=True,  # its own process group, so that all of it can be killed, and Ctrl-C is ours
+            )
+        except OSError as error:
+            self._release()
+            raise LabelerUnavailable(f"{install.interpreter} cannot be started ({error}); see `reactal doctor`") from error
+        finally:
+            os.close(lifeline)
+        self.version = self._greeting(str(install.interpreter))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def resident_mib(self) -> float:
+        """What it has in memory now."""
+        return resident_mib(self.pid)
+
+    @property
+    def answered(self) -> int:
+        """How many requests it has answered."""
+        return self._answered
+
+    def ask(self, request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
+        """The answer to a request. Raises `WorkerFailed`; the process is then gone."""
+        self._busy = True
+        try:
+            self._send(request | {"id": self._answered})
+            answer = self._receive(timeout_s)
+        finally:
+            self._busy = False
+        if answer.get("id") != self._answered:
+            raise self._unreadable(json.dumps(answer).encode())
+        self._answered += 1
+        return answer
+
+    def close(self) -> None:
+        """End it, gently if it is idle, and remove its scratch; may be called twice."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        if not self._busy:
+            with suppress(OSError, subprocess.TimeoutExpired):
+                self._process.stdin.close()
+                self._process.wait(GRACE_SECONDS)
+            self._process.stdout.close()  # else another thread is still reading it
+        self.kill()
+        self._release()
+
+    def kill(self) -> None:
+        """End it at once, with all its children."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            self._process.kill()
+        self._process.wait()
+
+    def _release(self) -> None:
+        lifeline, self._lifeline = self._lifeline, -1
+        if lifeline >= 0:
+            os.close(lifeline)
+            self._scratch.remove()
+
+    def _greeting(self, interpreter: str) -> str:
+        try:
+            greeting = self._receive(START_SECONDS)
+        except WorkerFailed as error:
+            self.close()
+            raise LabelerUnavailable(f"{interpreter} does not run Psi4: {error}; see `reactal doctor`") from error
+        if "version" not in greeting:
+            self.close()
+            raise LabelerUnavailable(f"{interpreter} {greeting.get('error', 'says nothing')}; see `reactal doctor`")
+        return str(greeting["version"])
+
+    def _send(self, request: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError):  # closed at the other end, or by `close` at ours
+            raise self._died() from None
+
+    def _receive(self, timeout_s: float) -> dict[str, Any]:
+        line = self._line(time.monotonic() + timeout_s, timeout_s)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise self._unreadable(line) from None
+        if not isinstance(answer, dict):
+            raise self._unreadable(line)
+        return answer
+
+    def _line(self, deadline: float, timeout_s: float) -> bytes:
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            while b"\n" not in self._buffer:
+                remaining = deadline - time.monotonic()
+                if not selector.select(min(LOOK_SECONDS, max(0.0, remaining))):
+                    self._look(remaining, timeout_s)
+                    continue
+                piece = os.read(descriptor, 1 << 16)
+                if not piece:
+                    raise self._died()
+                self._buffer += piece
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def _look(self, remaining_s: float, timeout_s: float) -> None:
+        """End it if it has had its time or has grown too big."""
+        size = self.resident_mib
+        if remaining_s > 0 and size <= self._limit_mib:
+            return
+        log = self._log()
+        self.kill()
+        raise WorkerSilent(timeout_s, log) if remaining_s <= 0 else WorkerTooBig(size, self._limit_mib, log)
+
+    def _died(self) -> WorkerDied:
+        try:
+            status = self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:  # it closed its output and lives on
+            self.kill()
+            status = self._process.wait()
+        return WorkerDied(status, self._log())
+
+    def _unreadable(self, line: bytes) -> WorkerUnreadable:
+        log = self._log()
+        self.kill()
+        return WorkerUnreadable(line, log)
+
+    def _log(self) -> str:
+        tails = []
+        for name in LOGS:
+            try:
+                with (self._scratch.path / name).open("rb") as file:
+                    file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL))
+                    tails.append(file.read().decode(errors="replace"))
+            except OSError:
+                continue
+        return "".join(tails)[-LOG_TAIL:]
+
+
+def resident_mib(pid: int) -> float:
+    """What a process has in memory; 0 where that cannot be asked."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / (1 << 20)
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _arguments(resources: LabelingResources, scratch: Path, lifeline: int) -> list[str]:
+    values = {
+        "scratch": scratch,
+        "lifeline": lifeline,
+        "threads": resources.threads,
+        "memory-mib": resources.memory_mib,
+    }
+    return [argument for name, value in values.items() for argument in (f"--{name}", str(value))]

@@ -1,0 +1,402 @@
+"""Psi4 behind JSON lines: a program of its own, run by the interpreter that can import psi4.
+
+It uses only the standard library, numpy and psi4 and knows nothing of reactal, so it is one file whatever its length:
+`psi4_process` starts it by path. One request a line on standard input, one answer a line on standard output; whatever
+Psi4 itself prints goes to files in the scratch folder. Lengths are angstrom in requests, atomic units in answers.
+
+It ends when its standard input is closed, and at once, in the middle of a calculation, when its parent dies.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != _HERE]  # noqa: PTH100 -- there lies our psi4.py
+
+import argparse  # noqa: E402
+import difflib  # noqa: E402
+import fcntl  # noqa: E402
+import hashlib  # noqa: E402
+import json  # noqa: E402
+import select  # noqa: E402
+import signal  # noqa: E402
+import time  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any, Dict, Iterator, List, Optional  # noqa: E402 -- the interpreter may be an old one
+
+Json = Dict[str, Any]
+
+EXECUTION_LOG = "REACTAL_LABEL_LOG"  # environment variable: a file that gets one line for each calculation begun
+OUTPUT = Path("psi4.log")
+KEPT = {OUTPUT.name, "stdout.log", "timer.dat", "owner.lock"}  # in the scratch folder, from label to label
+LOG_TAIL = 2000  # characters
+JITTER = 1e-6  # angstrom
+BOHR = 0.529177210903  # angstrom
+DEBYE = 0.393430307  # e*bohr
+SPECIMENS = {True: (["H", "F"], 1), False: (["O", "H"], 2)}  # to try a method on a closed and an open shell
+
+
+class Failed(Exception):
+    """An answer without numbers: `kind` is one of reactal's failure kinds."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Channel:
+    """JSON lines on what standard input and output were at the start; Psi4 gets files in the place of the latter."""
+
+    def __init__(self) -> None:
+        self._input = os.fdopen(os.dup(0), "r", encoding="utf-8")
+        self._output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        log = os.open("stdout.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+
+    def requests(self) -> Iterator[Json]:
+        """Until the other side closes our standard input."""
+        return (json.loads(line) for line in self._input)
+
+    def send(self, answer: Json) -> None:
+        self._output.write(json.dumps(answer) + "\n")
+        self._output.flush()
+
+
+def main() -> None:
+    options = _options()
+    os.chdir(options.scratch)  # Psi4 drops files where it stands
+    if options.lifeline is not None:
+        _die_with_parent(options.lifeline)
+    channel = Channel()
+    try:
+        psi4 = _psi4(options)
+    except Exception as error:
+        channel.send({"error": f"cannot import psi4 ({type(error).__name__}: {error})"})
+        return
+    channel.send({"version": psi4.__version__, "pid": os.getpid()})
+    tasks = {"gradient": gradient, "check": check}
+    for request in channel.requests():
+        channel.send({"id": request["id"], **tasks[request["task"]](psi4, request)})
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--scratch", required=True)
+    parser.add_argument("--lifeline", type=int)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--memory-mib", type=int, default=1000)
+    return parser.parse_args()
+
+
+def _die_with_parent(lifeline: int) -> None:
+    """End this process as soon as the other end of a pipe that carries nothing is closed, whatever it is doing.
+
+    The kernel then sends SIGIO, whose default is to end the process. It needs no Python to run, which Psi4's C++ may
+    hold up for minutes, and unlike PR_SET_PDEATHSIG it does not fire when a mere thread of the parent ends.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    closed = select.poll()
+    closed.register(lifeline, 0)
+    if closed.poll(0):  # before the lines above took effect
+        sys.exit(1)
+
+
+def _psi4(options: argparse.Namespace) -> Any:
+    os.environ["PSI_SCRATCH"] = options.scratch
+    import psi4
+
+    psi4.core.set_output_file(str(OUTPUT), False)
+    psi4.core.IOManager.shared_object().set_default_path(options.scratch + "/")
+    psi4.set_num_threads(options.threads)
+    psi4.set_memory(f"{options.memory_mib} MiB")
+    return psi4
+
+
+# -- energies and gradients ----------------------------------------------------------------------------------------------
+
+
+def gradient(psi4: Any, request: Json) -> Json:
+    """Energy and gradient; while the SCF does not converge, each rung of the request's ladder in turn."""
+    attempts: List[Json] = []
+    failure = Failed("invalid_input", "the request has an empty ladder")
+    for changes in request["ladder"]:
+        try:
+            return {"ok": True, "result": _rung(psi4, request, changes, attempts), "attempts": attempts}
+        except Failed as failed:
+            failure = failed
+            if failed.kind != "scf_not_converged":
+                break
+    return {"ok": False, "kind": failure.kind, "message": str(failure), "attempts": attempts}
+
+
+def _rung(psi4: Any, request: Json, changes: Json, attempts: List[Json]) -> Json:
+    """With these options; again with the atoms moved a hair where Psi4 stumbles over a symmetry it was told to ignore."""
+    try:
+        return _attempt(psi4, request, changes, attempts, jitter=0.0)
+    except Failed as failure:
+        if "point group bits" not in str(failure):
+            raise
+    return _attempt(psi4, request, changes, attempts, jitter=JITTER)
+
+
+def _attempt(psi4: Any, request: Json, changes: Json, attempts: List[Json], *, jitter: float) -> Json:
+    """One calculation, added to the attempts whatever becomes of it."""
+    began = time.perf_counter()
+    outcome, tail = "ok", ""
+    _note_execution(request["key"])
+    try:
+        return _computed(psi4, request, changes, jitter)
+    except Exception as error:
+        failure = _explained(error)
+        outcome, tail = failure.kind, _log_tail()
+        raise failure from error
+    finally:
+        settings = {name: str(value) for name, value in changes.items()}
+        if jitter:
+            settings["jitter_angstrom"] = f"{jitter:g}"
+        seconds = time.perf_counter() - began
+        attempts.append({"settings": settings, "outcome": outcome, "seconds": seconds, "log_tail": tail})
+        _clean(psi4)
+
+
+def _computed(psi4: Any, request: Json, changes: Json, jitter: float) -> Json:
+    import numpy as np
+
+    psi4.core.set_output_file(str(OUTPUT), False)
+    positions = np.array(request["positions"], dtype=float)
+    moved = positions + jitter * _directions(positions)
+    molecule = _molecule(psi4, request["symbols"], moved, request["charge"], request["multiplicity"])
+    reference = _set_options(psi4, request, changes)
+    matrix, wavefunction = psi4.gradient(request["method"], molecule=molecule, return_wfn=True)
+    slope = np.array(matrix)
+    energy = float(psi4.core.variable("CURRENT ENERGY"))
+    energy += float((slope * (positions - moved)).sum()) / BOHR  # back to where the atoms are, to first order
+    if not (np.isfinite(energy) and np.isfinite(slope).all()):
+        raise Failed("unreadable_output", "Psi4 gave an energy or gradient that is not finite")
+    return {
+        "energy": energy,
+        "gradient": slope.tolist(),
+        "dipole": _dipole(psi4),
+        "s_squared": _s_squared(wavefunction) if reference in ("uhf", "uks") else None,
+        "scf_iterations": _iterations(psi4),
+        "reference": reference,
+    }
+
+
+def _directions(positions: Any) -> Any:
+    """Numbers in [-1, 1] that follow from the positions, so that a label can be computed again."""
+    import numpy as np
+
+    seed = int.from_bytes(hashlib.sha256(np.round(positions, 6).tobytes()).digest()[:4], "big")
+    return np.random.RandomState(seed).uniform(-1.0, 1.0, positions.shape)
+
+
+def _molecule(psi4: Any, symbols: List[str], positions: Any, charge: int, multiplicity: Optional[int]) -> Any:
+    return psi4.core.Molecule.from_arrays(
+        geom=positions,
+        elem=symbols,
+        units="Angstrom",
+        fix_com=True,
+        fix_orientation=True,
+        fix_symmetry="c1",
+        molecular_charge=charge,
+        molecular_multiplicity=multiplicity,
+    )
+
+
+def _set_options(psi4: Any, request: Json, changes: Json) -> str:
+    """All options, from nothing; returns the reference that was chosen."""
+    options = {**request["keywords"], **changes, "basis": request["basis"], "fail_on_maxiter": True}
+    if "reference" not in options:
+        family = "ks" if _is_density_functional(request["method"]) else "hf"
+        options["reference"] = ("r" if request["multiplicity"] == 1 else "u") + family
+    psi4.core.clean_options()
+    psi4.set_options(options)
+    return str(options["reference"]).lower()
+
+
+def _is_density_functional(method: str) -> bool:
+    from psi4.driver.procrouting import dft
+
+    if method not in dft.functionals:
+        return False
+    return bool(dft.build_superfunctional(method, True)[0].needs_xc())
+
+
+def _dipole(psi4: Any) -> Optional[List[float]]:
+    """e*bohr, of the SCF; None where Psi4 does not compute it along the way."""
+    has, value = psi4.core.has_variable, psi4.core.variable
+    if has("SCF DIPOLE"):
+        return [float(component) for component in value("SCF DIPOLE")]
+    if has("SCF DIPOLE X"):  # before 1.4, in debye
+        return [float(value("SCF DIPOLE " + axis)) * DEBYE for axis in "XYZ"]
+    return None
+
+
+def _iterations(psi4: Any) -> Optional[int]:
+    return int(psi4.core.variable("SCF ITERATIONS")) if psi4.core.has_variable("SCF ITERATIONS") else None
+
+
+def _s_squared(wavefunction: Any) -> float:
+    """Expectation value of S^2 of an unrestricted determinant (Szabo and Ostlund, equation 2.271)."""
+    import numpy as np
+
+    overlap = np.asarray(wavefunction.S())
+    alpha = np.asarray(wavefunction.Ca_subset("SO", "OCC"))
+    beta = np.asarray(wavefunction.Cb_subset("SO", "OCC"))
+    up, down = alpha.shape[1], beta.shape[1]
+    spin = 0.5 * (up - down)
+    return float(spin * (spin + 1) + down - ((alpha.T @ overlap @ beta) ** 2).sum())
+
+
+# -- is the theory known? ------------------------------------------------------------------------------------------------
+
+
+def check(psi4: Any, request: Json) -> Json:
+    """Whether this Psi4 has the basis for these elements and the method for any: nothing of the molecule is computed."""
+    try:
+        _check_method(psi4, request["method"])
+        _check_basis(psi4, request["basis"], sorted(set(request["symbols"])))
+        _try_out(psi4, request)
+    except Failed as failure:
+        return {"ok": False, "kind": failure.kind, "message": str(failure)}
+    finally:
+        _clean(psi4)
+    return {"ok": True}
+
+
+def _check_method(psi4: Any, method: str) -> None:
+    gradients, energies = psi4.driver.procedures["gradient"], psi4.driver.procedures["energy"]
+    if method in gradients:
+        return
+    if method in energies:
+        raise Failed("invalid_input", f"Psi4 {psi4.__version__} has no analytic gradients for {method}")
+    near = difflib.get_close_matches(method, list(gradients), n=1)
+    raise Failed("invalid_input", f"Psi4 {psi4.__version__} knows no method {method}" + _hint(near))
+
+
+def _check_basis(psi4: Any, basis: str, symbols: List[str]) -> None:
+    psi4.core.clean_options()
+    missing = [symbol for symbol in symbols if not _has_basis(psi4, basis, symbol)]
+    if not missing:
+        return
+    files = _basis_files(psi4)
+    if _basis_file(basis) in files:
+        raise Failed("invalid_input", f"the basis {basis} has nothing for {', '.join(missing)}")
+    near = difflib.get_close_matches(_basis_file(basis), files, n=1)
+    hint = _hint([_basis_name(name) for name in near])
+    raise Failed("invalid_input", f"Psi4 {psi4.__version__} knows no basis {basis}" + hint)
+
+
+def _has_basis(psi4: Any, basis: str, symbol: str) -> bool:
+    atom = _molecule(psi4, [symbol], [[0.0, 0.0, 0.0]], 0, None)
+    try:
+        psi4.core.BasisSet.build(atom, "BASIS", basis, quiet=True)
+    except Exception as error:
+        if "BasisSetNotFound" not in type(error).__name__:
+            raise _explained(error) from error
+        return False
+    return True
+
+
+def _basis_file(name: str) -> str:
+    """Psi4's name of the file of a basis."""
+    name = name.lower()
+    for written, filed in (("+", "p"), ("*", "s"), ("(", "_"), (")", "_"), (",", "_")):
+        name = name.replace(written, filed)
+    return name
+
+
+def _basis_files(psi4: Any) -> List[str]:
+    return sorted(file.stem for file in (Path(psi4.core.get_datadir()) / "basis").glob("*.gbs"))
+
+
+def _basis_name(file: str) -> str:
+    """The usual spelling of Pople's sets; of the others Psi4 accepts the file's name."""
+    if not file.startswith(("3-21", "6-31")):
+        return file
+    stem = file.rstrip("s")
+    return stem.replace("pp", "++").replace("p", "+") + "*" * (len(file) - len(stem))
+
+
+def _try_out(psi4: Any, request: Json) -> None:
+    """Run the method on a diatomic in a small basis: what else can be wrong shows, such as a missing dispersion program."""
+    symbols, multiplicity = SPECIMENS[request["multiplicity"] == 1]
+    trial = {
+        "symbols": symbols,
+        "positions": [[0.0, 0.0, 0.0], [0.03, 0.05, 0.95]],
+        "charge": 0,
+        "multiplicity": multiplicity,
+        "method": request["method"],
+        "basis": "sto-3g",
+        "keywords": {name: value for name, value in request["keywords"].items() if "basis" not in name},
+    }
+    try:
+        _computed(psi4, trial, {}, 0.0)
+    except Exception as error:
+        failure = _explained(error)
+        if failure.kind == "scf_not_converged":  # says nothing about the molecule that is meant
+            return
+        message = f"Psi4 {psi4.__version__} cannot run {request['method']}: {failure}"
+        raise Failed(failure.kind, message) from error
+
+
+def _hint(near: List[str]) -> str:
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+# -- what goes around a calculation ----------------------------------------------------------------------------------------
+
+
+def _explained(error: Exception) -> Failed:
+    """Which kind of failure an exception of Psi4 is, in one line."""
+    if isinstance(error, Failed):
+        return error
+    name, text = type(error).__name__, " ".join(str(error).split())
+    message = f"{name}: {text[:300]}"
+    if name == "SCFConvergenceError" or "not converge" in text.lower():
+        return Failed("scf_not_converged", message)
+    if isinstance(error, MemoryError) or "bad_alloc" in text or "not enough memory" in text.lower():
+        return Failed("out_of_memory", message)
+    if name in ("ValidationError", "MissingMethodError", "BasisSetNotFound", "ManagedMethodError", "MoleculeFormatError"):
+        return Failed("invalid_input", message)
+    return Failed("crashed", message)
+
+
+def _clean(psi4: Any) -> None:
+    """Nothing of a calculation stays: neither files nor options nor results."""
+    psi4.core.clean()
+    psi4.core.clean_options()
+    psi4.core.clean_variables()
+    for file in Path().iterdir():  # Psi4 1.3 leaves its orbitals
+        if file.name not in KEPT and file.is_file():
+            file.unlink()
+
+
+def _log_tail() -> str:
+    try:
+        return OUTPUT.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
+    except OSError:
+        return ""
+
+
+def _note_execution(key: str) -> None:
+    """As `execution_log.note_execution`: one line, whole even when several processes write."""
+    path = os.environ.get(EXECUTION_LOG)
+    if not path:
+        return
+    line = json.dumps({"key": key, "pid": os.getpid(), "at": time.time()}) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What a network is, apart from its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, final, get_args
+
+from reactal.errors import ConfigError
+
+__all__ = ["Architecture", "Kind"]
+
+Kind = Literal["painn", "schnet"]
+
+
+@final
+@dataclass(frozen=True)
+class Architecture:
+    """A representation by name and size; cutoff in angstrom.
+
+    PaiNN takes norms of vector features as sqrt(v² + smoothing). Where symmetry makes those vectors vanish, as at a trigonal
+    carbon in an SN2 saddle, the usual 1e-8 leaves a cusp: curvatures of -10 eV/angstrom² where -2 is right.
+    """
+
+    kind: Kind = "painn"
+    features: int = 32
+    interactions: int = 3
+    cutoff: float = 5.0
+    radial: int = 20
+    smoothing: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ConfigError(f"there is no model {self.kind!r}; write one of: {', '.join(get_args(Kind))}")
+        if self.features < 2 or self.interactions < 1 or self.radial < 2 or not self.cutoff > 0:
+            raise ConfigError(f"a model needs 2 features, 1 interaction, 2 radial functions and a cutoff at least, not {self}")
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Architecture:
+        return cls(**data)

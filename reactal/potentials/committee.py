@@ -1,0 +1,117 @@
+"""Several networks that were trained apart: their mean is the potential, their disagreement its doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reactal.chem import Frames, Structure
+from reactal.errors import ConfigError
+from reactal.potentials.architecture import Architecture
+from reactal.potentials.base import Prediction
+from reactal.potentials.batch import chunks, collate
+from reactal.potentials.evaluation import eager, energy_and_slope
+from reactal.potentials.priors import ScreenedRepulsion
+from reactal.potentials.references import References
+from reactal.potentials.schnetpack import EnergyNetwork
+from reactal.potentials.threads import torch_threads
+from reactal.potentials.weights import Member
+
+__all__ = ["Committee"]
+
+Floats = NDArray[np.float64]
+PAIRS_FOR_THREADS = 4_000  # from here on several threads gain something
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Committee:
+    """Networks of one architecture with the reference energies and the prior they were trained against.
+
+    `about` is provenance in plain JSON values (theory, campaign, iteration, dataset): carried along, never interpreted. `folds`
+    are those of `Member`, for training further.
+    Evaluation is in float64 by default: saddle searches and finite differences need smooth forces.
+    """
+
+    networks: tuple[EnergyNetwork, ...]
+    references: References
+    prior: ScreenedRepulsion
+    about: Mapping[str, Any] = field(default_factory=dict)
+    folds: tuple[int, ...] = ()
+    dtype: torch.dtype = torch.float64
+
+    def __post_init__(self) -> None:
+        if not self.networks:
+            raise ConfigError("a committee needs at least one member")
+        if any(network.architecture != self.architecture for network in self.networks):
+            raise ConfigError("all members of a committee must have the same architecture")
+        for network in self.networks:
+            network.to(self.dtype).eval().requires_grad_(False)
+
+    @classmethod
+    def of(cls, members: Sequence[Member], **about: Any) -> Committee:
+        """From members that were trained against the same references and prior. Takes their networks over."""
+        if len({(member.references, member.prior) for member in members}) > 1:
+            raise ConfigError("the members of a committee must share reference energies and prior; train them together")
+        if not members:
+            raise ConfigError("a committee needs at least one member")
+        folds = tuple(member.fold for member in members)
+        return cls(tuple(m.network for m in members), members[0].references, members[0].prior, about, folds)
+
+    def members(self) -> tuple[Member, ...]:
+        folds = self.folds or (0,) * len(self)
+        return tuple(Member(n, self.references, self.prior, fold) for n, fold in zip(self.networks, folds, strict=True))
+
+    @property
+    def architecture(self) -> Architecture:
+        return self.networks[0].architecture
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def predict(self, frames: Frames) -> Prediction:
+        """The mean of the members and their spread, as `Prediction` defines it."""
+        energies, forces = self.energies_and_forces_members(frames)
+        mean = forces.mean(axis=0)
+        deviation = np.square(forces - mean).sum(axis=2)
+        return Prediction(
+            energy=energies.mean(axis=0),
+            forces=mean,
+            energy_spread=energies.std(axis=0),
+            force_spread=np.sqrt(deviation.mean(axis=0)),
+        )
+
+    def energies_and_forces_members(self, frames: Frames) -> tuple[Floats, Floats]:
+        """What each of M members says: energies (M, n) eV and forces (M, A, 3) eV/angstrom."""
+        constant = self.references.sum(frames)
+        energies = np.zeros((len(self), len(frames)))
+        forces = np.zeros((len(self), len(frames.numbers), 3))
+        for run in chunks(frames):
+            atoms = slice(int(frames.offsets[run.start]), int(frames.offsets[run.stop]))
+            energies[:, run], forces[:, atoms] = self._evaluate(frames if run == slice(0, len(frames)) else frames[run])
+        return energies + constant, forces
+
+    def _evaluate(self, frames: Frames) -> tuple[Floats, Floats]:
+        batch = collate(frames, self.architecture.cutoff, dtype=self.dtype)
+        small = len(batch.first) < PAIRS_FOR_THREADS
+        with torch_threads(1 if small else torch.get_num_threads()):
+            answers = [energy_and_slope(network, batch) for network in self.networks]
+            energy, slope = (part.detach().double().numpy() for part in eager(self.prior.energy, batch))
+        energies = np.stack([answer[0].double().numpy() for answer in answers])
+        slopes = np.stack([answer[1].double().numpy() for answer in answers])
+        return energies + energy, -(slopes + slope)
+
+    def hessian(self, structure: Structure, *, step: float = 3e-4) -> Floats:
+        """Second derivatives (3N, 3N) eV/angstrom^2 of the mean energy: central differences (step in angstrom), one batch."""
+        size = 3 * len(structure)
+        shifts = step * np.eye(size).reshape(size, len(structure), 3)
+        places = np.concatenate([structure.positions + shifts, structure.positions - shifts])
+        forces = self.predict(Frames.repeat(structure, places)).forces.reshape(2, size, size)
+        rough = (forces[1] - forces[0]) / (2 * step)
+        symmetric: Floats = 0.5 * (rough + rough.T)
+        return symmetric

@@ -1,0 +1,101 @@
+"""Energy and slope of a batch by one network, in eager mode or, for shapes that come again and again, replayed from a trace.
+
+A path or a swarm of replicas asks thousands of times for batches of one shape. Then the thousand small operations of a
+network and its derivative are worth tracing once (`make_fx` unrolls them, TorchScript replays them without autograd's
+bookkeeping: about half the time). The numbers are the same to the bit, which a test holds, so that it does not matter what was
+asked before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch.func import functional_call
+from torch.fx import GraphModule
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from reactal.potentials.architecture import Architecture
+from reactal.potentials.batch import AtomBatch
+from reactal.potentials.schnetpack import EnergyNetwork
+
+__all__ = ["eager", "energy_and_slope", "traced"]
+
+Model = Callable[[AtomBatch], torch.Tensor]
+EnergyAndSlope = tuple[torch.Tensor, torch.Tensor]
+Shape = tuple[int, int, int]  # structures, atoms, pairs
+WORTH_TRACING = 50  # times that a shape was asked for: a trace takes as long as some hundred evaluations
+
+_asked: Counter[tuple[Architecture, torch.dtype, Shape]] = Counter()
+
+
+def energy_and_slope(network: EnergyNetwork, batch: AtomBatch) -> EnergyAndSlope:
+    """Energies (n,) eV and their derivatives by the positions (A, 3) eV/angstrom."""
+    if batch.shift is not None:
+        return eager(network, batch)
+    shape = (batch.structures, len(batch.numbers), len(batch.first))
+    kind = (network.architecture, batch.positions.dtype, shape)
+    _asked[kind] += 1
+    if _asked[kind] <= WORTH_TRACING:
+        return eager(network, batch)
+    return traced(network, batch)
+
+
+def traced(network: EnergyNetwork, batch: AtomBatch) -> EnergyAndSlope:
+    """As the eager evaluation; batches without periodic images only."""
+    shape = (batch.structures, len(batch.numbers), len(batch.first))
+    replay = _trace(network.architecture, batch.positions.dtype, shape)
+    with torch.no_grad():
+        return replay(*network.parameters(), batch.positions, batch.numbers, batch.owner, batch.first, batch.second)
+
+
+def eager(model: Model, batch: AtomBatch) -> EnergyAndSlope:
+    """By autograd; zero slope where the energy does not depend on the positions."""
+    positions = batch.positions.requires_grad_(True)
+    energy = model(batch)
+    if not energy.requires_grad:  # a prior that no pair is close enough to feel
+        return energy, torch.zeros_like(positions)
+    (slope,) = torch.autograd.grad(energy.sum(), positions)
+    return energy.detach(), slope
+
+
+@lru_cache(maxsize=16)
+def _trace(architecture: Architecture, dtype: torch.dtype, shape: Shape) -> Callable[..., EnergyAndSlope]:
+    """Of no network in particular: the weights are arguments, so that members and iterations share it."""
+    network = EnergyNetwork(architecture).to(dtype).requires_grad_(False)
+    names = [name for name, _ in network.named_parameters()]
+    structures, atoms, pairs = shape
+
+    def evaluate(*tensors: torch.Tensor) -> EnergyAndSlope:
+        positions, numbers, owner, first, second = tensors[len(names) :]
+        weights = dict(zip(names, tensors, strict=False))
+        return eager(
+            lambda batch: functional_call(network, weights, (batch,)),
+            AtomBatch(numbers, positions, owner, first, second, structures),
+        )
+
+    count = torch.zeros(atoms, dtype=torch.int64)
+    # atom 0 and atom 1 make every pair: an example that can be evaluated
+    example = (torch.rand(atoms, 3, dtype=dtype), count + 1, count, *(torch.full((pairs,), i) for i in range(2)))
+    weights = tuple(p.detach().clone() for p in network.parameters())
+    graph = _with_whole_layers(make_fx(evaluate)(*weights, *example))
+    plain = (*weights, example[0].detach(), *example[1:])
+    replay: Callable[..., EnergyAndSlope] = torch.jit.freeze(torch.jit.trace(graph, plain, check_trace=False).eval())
+    return replay
+
+
+def _with_whole_layers(graph: GraphModule) -> GraphModule:
+    """TorchScript takes `addmm` apart into product and sum, which round differently; it leaves `linear` whole."""
+    operations = torch.ops.aten
+    for node in list(graph.graph.nodes):
+        if node.target is operations.addmm.default and not node.kwargs:
+            bias, inputs, weights = node.args
+            with graph.graph.inserting_before(node):
+                turned = graph.graph.call_function(operations.t.default, (weights,))
+                layer = graph.graph.call_function(operations.linear.default, (inputs, turned, bias))
+            node.replace_all_uses_with(layer)
+            graph.graph.erase_node(node)
+    graph.recompile()
+    return graph

@@ -1,0 +1,225 @@
+"""Everything a report shows, as plain values; whoever keeps the journal fills it in.
+
+Energies and barriers in kcal/mol relative to the reactant, forces in eV/angstrom, lengths in angstrom, times in seconds.
+None stands for what is not known (yet).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, final
+
+__all__ = [
+    "BarrierRow",
+    "IterationRow",
+    "LabelCounts",
+    "ParityPoints",
+    "PathProfile",
+    "RandomArm",
+    "ReportData",
+    "StageCost",
+    "TrackingRef",
+    "TrustRegion",
+    "UncertaintyPairs",
+]
+
+SCHEMA = "report-1"
+Numbers = tuple[float, ...]
+
+
+@final
+@dataclass(frozen=True)
+class IterationRow:
+    """One round: what its model was trained on and how it did on what came after. `labels` counts all asked for until then;
+    `arm_errors` are the force MAEs of this round's random structures, `arm_mae` the mean of the recent ones with its 95 %
+    interval."""
+
+    iteration: int
+    labels: int
+    focus: bool = False
+    arm_errors: Numbers = ()
+    arm_mae: float | None = None
+    arm_low: float | None = None
+    arm_high: float | None = None
+    barrier_model_kcal: float | None = None
+    barrier_reference_kcal: float | None = None
+    saddle_force: float | None = None
+    disagreement: float | None = None
+    trust: float | None = None
+    label_seconds: float | None = None
+    train_seconds: float | None = None
+    explore_seconds: float | None = None
+
+    @property
+    def barrier_error_kcal(self) -> float | None:
+        """Model minus reference."""
+        if self.barrier_model_kcal is None or self.barrier_reference_kcal is None:
+            return None
+        return self.barrier_model_kcal - self.barrier_reference_kcal
+
+
+@final
+@dataclass(frozen=True)
+class PathProfile:
+    """Along the minimum-energy path of the model: `progress` is arc length; spread is one standard deviation over the
+    committee. The labelled points are structures on the path or close to it with their reference energies; of points of one
+    name the last is named in the figure."""
+
+    progress: Numbers = ()
+    model_kcal: Numbers = ()
+    spread_kcal: Numbers = ()
+    labelled_progress: Numbers = ()
+    labelled_kcal: Numbers = ()
+    names: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class ParityPoints:
+    """Reference against model, in pairs: energies of structures (kcal/mol), force components (eV/angstrom)."""
+
+    energy_reference: Numbers = ()
+    energy_model: Numbers = ()
+    force_reference: Numbers = ()
+    force_model: Numbers = ()
+
+
+@final
+@dataclass(frozen=True)
+class UncertaintyPairs:
+    """Disagreement and largest force error of structures predicted before they were labelled, with the conformal line
+    error = factor * max(disagreement, floor)."""
+
+    disagreement: Numbers = ()
+    error: Numbers = ()
+    factor: float | None = None
+    coverage: float | None = None
+    floor: float = 0.0
+
+
+@final
+@dataclass(frozen=True)
+class StageCost:
+    stage: str
+    seconds: float
+    labels: int = 0
+
+
+@final
+@dataclass(frozen=True)
+class BarrierRow:
+    """A barrier with what its verification rests on."""
+
+    name: str
+    model_kcal: float | None
+    reference_kcal: float | None
+    ts_force_max: float | None
+    negative_modes: int | None
+    product_error_kcal: float | None = None
+    verified: bool = False
+
+    @property
+    def error_kcal(self) -> float | None:
+        """Model minus reference."""
+        if self.model_kcal is None or self.reference_kcal is None:
+            return None
+        return self.model_kcal - self.reference_kcal
+
+
+@final
+@dataclass(frozen=True)
+class LabelCounts:
+    """`absurd` labels are kept in the store but out of training."""
+
+    asked: int = 0
+    computed: int = 0
+    reused: int = 0
+    failed: int = 0
+    absurd: int = 0
+    core_seconds: float = 0.0
+    failures: tuple[tuple[str, int], ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class RandomArm:
+    """Force MAE of the recent random structures with its 95 % interval."""
+
+    n: int = 0
+    force_mae: float | None = None
+    low: float | None = None
+    high: float | None = None
+    limit: float | None = None
+
+
+@final
+@dataclass(frozen=True)
+class TrustRegion:
+    """`radius` is the disagreement up to which the force error is bounded by `max_error` at `target_coverage`."""
+
+    target_coverage: float | None = None
+    observed_coverage: float | None = None
+    observed_points: int = 0
+    radius: float | None = None
+    max_error: float | None = None
+
+
+@final
+@dataclass(frozen=True)
+class TrackingRef:
+    uri: str = ""
+    experiment: str = ""
+    run_id: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class ReportData:
+    """One campaign. `outcome` is a campaign outcome by name, or `running`; `evidence` are sentences; `settings` and
+    `provenance` are shown as they are, in order."""
+
+    campaign: str
+    reaction: str
+    theory: str
+    outcome: str
+    evidence: tuple[str, ...] = ()
+    barriers: tuple[BarrierRow, ...] = ()
+    barrier_tolerance_kcal: float | None = None
+    force_tolerance: float | None = None
+    iterations: tuple[IterationRow, ...] = ()
+    path: PathProfile = PathProfile()
+    trained_on: ParityPoints = ParityPoints()
+    blind: ParityPoints = ParityPoints()
+    uncertainty: UncertaintyPairs = UncertaintyPairs()
+    stages: tuple[StageCost, ...] = ()
+    labels: LabelCounts = LabelCounts()
+    random_arm: RandomArm = RandomArm()
+    trust_region: TrustRegion = TrustRegion()
+    wall_seconds: float = 0.0
+    store: str = ""
+    tracking: TrackingRef = TrackingRef()
+    settings: tuple[tuple[str, str], ...] = ()
+    provenance: tuple[tuple[str, str], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Nested plain values; numbers that are not finite become null."""
+        return {"schema": SCHEMA, **_plain(self)}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        out = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        if isinstance(value, IterationRow | BarrierRow):
+            kind = "barrier_error_kcal" if isinstance(value, IterationRow) else "error_kcal"
+            out[kind] = _plain(getattr(value, kind))
+        return out
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, bool | str) or value is None:
+        return value
+    number = value.item() if hasattr(value, "item") else value  # a numpy scalar
+    return None if isinstance(number, float) and not math.isfinite(number) else number

@@ -1,0 +1,53 @@
+"""Numbers and outcomes in words."""
+
+from __future__ import annotations
+
+import math
+
+from reactal.report.data import ReportData
+
+__all__ = ["MISSING", "duration", "headline", "number", "percent"]
+
+MISSING = "–"
+
+
+def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """With a true minus; a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    if float(text) == 0.0:
+        text = text.lstrip("+-")  # minus zero says nothing
+    return text.replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    return MISSING if value is None or not math.isfinite(value) else f"{100 * value:.0f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Two units at most: 48 s, 3 min 40 s, 2 h 5 min."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def headline(data: ReportData) -> str:
+    """The verdict in one sentence."""
+    barrier = next((row for row in data.barriers if row.model_kcal is not None), None)
+    height = "" if barrier is None else f" of {number(barrier.model_kcal, 1)} kcal/mol"
+    return {
+        "verified": f"Verified: {data.theory} agrees with the barrier{height}, and that its saddle is one.",
+        "stepwise": "Stepwise: an intermediate lies between reactant and product, so there is no single barrier.",
+        "unstable_reference": f"Unstable reference: at the saddle a broken-symmetry solution lies below {data.theory}.",
+        "second_order": "Second order: the only stationary point found has two negative modes; it is no saddle.",
+        "budget_spent": f"Budget spent: the barrier{height} is not verified.",
+        "halted": "Halted: the campaign stopped itself; see why below.",
+        "running": "Under way: no verdict yet.",
+    }.get(data.outcome, data.outcome)

@@ -1,0 +1,1 @@
+"""Which of the explored structures are worth a label."""

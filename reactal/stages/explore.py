@@ -1,0 +1,222 @@
+"""One round on the model: band, saddle, descents, dynamics. Everything it met is the pool to select from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reactal.campaign.events import Explored, SaddleSummary
+from reactal.campaign.state import CampaignState
+from reactal.chem import Frames, Structure
+from reactal.exploration.bonds import same_bonds
+from reactal.exploration.descent import Descent, descend
+from reactal.exploration.dynamics import langevin
+from reactal.exploration.guards import Ended, Guards
+from reactal.exploration.modes import rattle
+from reactal.exploration.neb import Band, BandSettings, Extremum, between, profile_extrema, relax_band
+from reactal.exploration.paths import align
+from reactal.exploration.saddle import SaddleLimits, SaddlePoint, find_saddle
+from reactal.potentials.base import Potential
+from reactal.stages.bench import Bench
+from reactal.stages.label import INTERMEDIATE, MODE, SADDLE
+from reactal.units import KCAL_PER_MOL
+
+__all__ = ["explore"]
+
+DEEP = 1.5  # kcal/mol; a shallower dip of the band is no intermediate
+MODE_STEP = (0.05, 0.12)  # angstrom along the saddle's mode: near enough that the reference must fall on both sides
+NEAR_RATTLE = 0.03  # angstrom
+NEAR_COUNT = 8
+
+
+@final
+@dataclass(frozen=True)
+class _Ends:
+    reactant: Structure
+    product: Structure  # turned onto the reactant
+
+    def name(self, positions: NDArray[np.float64]) -> str:
+        """Which end has these bonds."""
+        here = self.reactant.moved(positions)
+        if same_bonds(here, self.reactant):
+            return "reactant"
+        return "product" if same_bonds(here, self.product) else "other"
+
+
+def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
+    """With the newest committee, from the band of the last round."""
+    from reactal.potentials.export import load_committee
+
+    assert state.trained is not None and state.seeded is not None
+    potential = load_committee(bench.models.get(state.trained.model))
+    rule = bench.config.exploration
+    reactant = bench.structure_of(state.seeded.reactant)
+    ends = _Ends(reactant, align(bench.structure_of(state.seeded.product), reactant))
+    rng = bench.rng("explore", iteration)
+    bench.progress.begin(f"explore {iteration}", total=4)
+    start = bench.pools.get((state.explored or state.seeded).path).positions.reshape(-1, len(reactant), 3)
+    settings = BandSettings(force_max=rule.band_force, cap=rule.band_cap)
+    band = relax_band(potential, reactant, start, settings=settings, max_steps=rule.band_steps, rng=rng)
+    bench.progress.update(1, {"barrier": round(_barrier(band), 2)})
+    saddle = _saddle(bench, potential, reactant, band)
+    descents = _descents(potential, reactant, saddle)
+    bench.progress.update(2)
+    trust = state.calibrated.trust if state.calibrated else rule.trust
+    parts = _path_parts(potential, reactant, band, saddle, descents, ends, rng=rng)
+    moving, left = _dynamics(bench, potential, ends, band, saddle, trust=trust, rng=rng)
+    bench.progress.update(3)
+    pool = _predicted(potential, Frames.concat([*parts, *moving]))
+    both = potential.predict(Frames.of([ends.reactant, ends.product])).energy
+    names = tuple(ends.name(d.positions) for d in descents)
+    event = Explored(
+        iteration=iteration,
+        pool=bench.pools.put(pool),
+        pool_size=len(pool),
+        path=bench.pools.put(Frames.repeat(reactant, band.positions)),
+        ends_ev=(float(both[0]), float(both[1])),
+        band_barrier_kcal=_barrier(band),
+        band_disagreement=float(band.spreads.max()),
+        band_converged=band.converged,
+        minima=tuple((dip.energy - float(band.energies[0])) / KCAL_PER_MOL for dip in _deep_minima(band)),
+        saddle=_summary(saddle, names, zero=float(both[0])),
+        intermediate=bool((pool.extra["role"] == INTERMEDIATE).any()),
+        replicas=len(moving) and rule.replicas,
+        left_trust=left,
+    )
+    bench.progress.end(_line(event))
+    return event
+
+
+def _barrier(band: Band) -> float:
+    return float((band.energies.max() - band.energies[0]) / KCAL_PER_MOL)
+
+
+def _deep_minima(band: Band) -> list[Extremum]:
+    _, minima = profile_extrema(band.energies)
+    return [dip for dip in minima if dip.depth > DEEP * KCAL_PER_MOL]
+
+
+def _saddle(bench: Bench, potential: Potential, template: Structure, band: Band) -> SaddlePoint:
+    rule = bench.config.exploration
+    limits = SaddleLimits(disagreement=rule.saddle_cap, energy=rule.saddle_energy)
+    return find_saddle(potential, template, band.climbing, mode_hint=band.tangent, limits=limits)
+
+
+def _descents(potential: Potential, template: Structure, saddle: SaddlePoint) -> tuple[Descent, ...]:
+    if saddle.refused is not None or saddle.negative_modes < 1:
+        return ()
+    return descend(potential, template, saddle)
+
+
+def _path_parts(
+    potential: Potential,
+    template: Structure,
+    band: Band,
+    saddle: SaddlePoint,
+    descents: tuple[Descent, ...],
+    ends: _Ends,
+    *,
+    rng: np.random.Generator,
+) -> list[Frames]:
+    """Band, points between its images, the saddle and its surroundings, intermediates."""
+    inner = band.positions[1:-1]
+    middles = between(template, band)
+    parts = [_with_role(template, inner, "path"), _with_role(template, middles, "between")]
+    if saddle.refused is not None:
+        return [*parts, _with_role(template, band.positions[[band.climbing_index]], "top")]
+    step = float(rng.uniform(*MODE_STEP)) * saddle.mode / np.linalg.norm(saddle.mode)
+    sides = np.asarray([saddle.positions + step, saddle.positions - step])
+    near = np.asarray([rattle(saddle.positions, NEAR_RATTLE, rng) for _ in range(NEAR_COUNT)])
+    parts += [
+        _with_role(template, saddle.positions[None], SADDLE),
+        _with_role(template, sides, MODE),
+        _with_role(template, near, "near saddle"),
+    ]
+    for descent in descents:
+        parts.append(_with_role(template, descent.trajectory[1:-1:4], "descent"))
+        if ends.name(descent.positions) == "other":
+            parts.append(_with_role(template, descent.positions[None], INTERMEDIATE))
+    return parts
+
+
+def _with_role(template: Structure, positions: NDArray[np.float64], role: str) -> Frames:
+    return Frames.repeat(template, positions, role=np.full(len(positions), role))
+
+
+def _dynamics(
+    bench: Bench,
+    potential: Potential,
+    ends: _Ends,
+    band: Band,
+    saddle: SaddlePoint,
+    *,
+    trust: float,
+    rng: np.random.Generator,
+) -> tuple[list[Frames], int]:
+    """Short runs from both ends, the saddle and the band; the frames met, and how many runs left the trust region."""
+    rule = bench.config.exploration
+    if not rule.replicas:
+        return [], 0
+    top = band.climbing if saddle.refused is not None else saddle.positions
+    inner = band.positions[1 + rng.permutation(len(band.positions) - 2)]
+    starts = [ends.reactant.positions, ends.product.positions, top, *inner]
+    frames = Frames.repeat(ends.reactant, np.asarray(starts[: rule.replicas]))
+    runs = langevin(
+        potential,
+        frames,
+        temperatures=np.full(len(frames), rule.temperature),
+        steps=max(1, round(rule.dynamics_fs / rule.timestep)),
+        timestep_fs=rule.timestep,
+        friction=rule.friction_per_fs,
+        guards=Guards(trust=trust, cap=max(rule.band_cap, trust)),
+        rng=rng,
+        stride=10,
+    )
+    met = runs.frames
+    left = sum(ending.reason == Ended.DOUBTFUL for ending in runs.endings)
+    plain = Frames.repeat(ends.reactant, met.positions.reshape(-1, len(ends.reactant), 3)) if len(met) else Frames.of([])
+    return ([plain.with_extra(role=np.full(len(plain), "dynamics"))] if len(plain) else []), left
+
+
+def _predicted(potential: Potential, pool: Frames) -> Frames:
+    """The pool with what the model says of it."""
+    said = potential.predict(pool)
+    return Frames(
+        numbers=pool.numbers,
+        positions=pool.positions,
+        offsets=pool.offsets,
+        charge=pool.charge,
+        multiplicity=pool.multiplicity,
+        energy=said.energy,
+        forces=said.forces,
+        cell=pool.cell,
+        pbc=pool.pbc,
+        extra={**pool.extra, "disagreement": said.disagreement(pool)},
+    )
+
+
+def _summary(saddle: SaddlePoint, names: tuple[str, ...], *, zero: float) -> SaddleSummary:
+    ends = (names[0], names[1]) if len(names) == 2 else ("other", "other")
+    return SaddleSummary(
+        energy_kcal=(saddle.energy - zero) / KCAL_PER_MOL,
+        negative_modes=saddle.negative_modes,
+        lowest=tuple(float(value) for value in saddle.eigenvalues[:3]),
+        disagreement=saddle.disagreement,
+        joins=set(ends) == {"reactant", "product"},
+        ends=ends,
+        refused=saddle.refused,
+    )
+
+
+def _line(event: Explored) -> str:
+    text = f"{event.pool_size} candidates, band barrier {event.band_barrier_kcal:.2f} kcal/mol"
+    saddle = event.saddle
+    if saddle is None:
+        return text
+    if saddle.refused is not None:
+        return f"{text}; saddle refused: {saddle.refused}"
+    joined = "joins both ends" if saddle.joins else f"joins {saddle.ends[0]} and {saddle.ends[1]}"
+    return f"{text}; saddle {saddle.energy_kcal:.2f}, {saddle.negative_modes} negative mode(s), {joined}"

@@ -1,0 +1,103 @@
+"""How a campaign stands, as one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reactal.campaign.budget import remaining
+from reactal.campaign.events import Event, SaddleTest
+from reactal.campaign.state import CampaignState
+from reactal.stages.bench import Bench
+from reactal.uncertainty.interval import force_mae_ci
+
+__all__ = ["STAGES", "summarize"]
+
+STAGES: Mapping[str, str] = {  # what the events are called in front of people
+    "seeded": "seed",
+    "labelled": "label",
+    "trained": "train",
+    "explored": "explore",
+    "batch_chosen": "select",
+    "calibrated": "calibrate",
+    "verified": "verify",
+}
+
+RECENT = 3  # rounds
+
+
+def summarize(
+    bench: Bench, events: Sequence[Event], state: CampaignState, *, folder: Path, tracking: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything the design promises under `--json`. Numbers that are not known yet are null."""
+    config = bench.config
+    seconds = {name: round(state.seconds.get(kind, 0.0), 3) for kind, name in STAGES.items()}
+    newest = state.tests[-1] if state.tests else None
+    report = folder / "report.html"
+    return {
+        "campaign": config.name,
+        "theory": bench.theory.as_json(),
+        "verdict": str(state.outcome) if state.outcome else ("paused" if state.paused else "running"),
+        "evidence": list(state.evidence),
+        "barriers": [_barrier(state, newest)] if newest else [],
+        "reaction": {"reference_kcal": state.seeded.reference_kcal if state.seeded else None},
+        "tolerance": {
+            "barrier_kcal": config.verification.barrier_tolerance,
+            "force_ev_per_ang": config.verification.force_tolerance,
+        },
+        "labels": {
+            "asked": state.labels_asked,
+            "computed": state.computed,
+            "reused": state.reused,
+            "failed": state.failed,
+            "kept_from_training": sum(labelled.absurd for labelled in state.labelled),
+            "left": remaining(state, config).labels,
+        },
+        "random_arm": _random_arm(state),
+        "trust_region": {
+            "target_coverage": config.calibration.coverage,
+            "observed_coverage": state.calibrated.observed_coverage if state.calibrated else None,
+            "observed_points": state.calibrated.observed_points if state.calibrated else 0,
+            "factor": state.calibrated.factor if state.calibrated else None,
+            "disagreement": state.calibrated.trust if state.calibrated else config.exploration.trust,
+        },
+        "iterations": state.iteration,
+        "seconds": {**seconds, "total": round(state.wall_seconds, 3)},
+        "core_hours": state.core_seconds / 3600.0,
+        "report": str(report) if report.is_file() else None,
+        "store": config.store,
+        "model": bench.models.url(state.trained.model) if state.trained else None,
+        "mlflow": dict(tracking),
+    }
+
+
+def _barrier(state: CampaignState, test: SaddleTest) -> dict[str, Any]:
+    return {
+        "model_kcal": test.model_kcal,
+        "reference_kcal": test.reference_kcal,
+        "error_kcal": test.error_kcal,
+        "reactant_error_kcal": 0.0,  # energies are relative to the reactant on both sides
+        "product_error_kcal": test.product_error_kcal,
+        "reverse_model_kcal": test.model_kcal - _reaction(state, test),
+        "reverse_reference_kcal": test.reference_kcal - (state.seeded.reference_kcal if state.seeded else 0.0),
+        "ts_force_max_ev_per_ang": test.force_max,
+        "negative_modes": test.negative_modes,
+        "joins_ends": test.joins,
+        "downhill_both_ways": test.downhill,
+        "disagreement_ev_per_ang": test.disagreement,
+        "intermediate_kcal": test.intermediate_kcal,
+        "stability_kcal": state.verified.stability_kcal if state.verified else None,
+    }
+
+
+def _reaction(state: CampaignState, test: SaddleTest) -> float:
+    return (state.seeded.reference_kcal if state.seeded else 0.0) + test.product_error_kcal
+
+
+def _random_arm(state: CampaignState) -> dict[str, Any]:
+    """Of the last rounds only: earlier ones are not the potential that is handed over."""
+    recent = [point for labelled in state.labelled[-RECENT:] for point in labelled.arm]
+    found = force_mae_ci([point.force_mae for point in recent])
+    interval = None if found.low is None else [found.low, found.high]
+    return {"n": found.n, "force_mae_ev_per_ang": found.mean, "ci95": interval, "n_all": len(state.arm)}

@@ -1,0 +1,112 @@
+"""What the tracker is told after each event: campaign > iteration > member."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Protocol
+
+from reactal.campaign.events import Calibrated, Event, Explored, Finished, Labelled, Outcome, Started, Trained
+from reactal.campaign.state import CampaignState
+from reactal.stages.bench import Bench
+from reactal.tracking.base import RunRef, Tracker
+from reactal.tracking.models import ModelRegistry
+
+__all__ = ["campaign_run", "publish", "track"]
+
+
+class Publisher(Tracker, ModelRegistry, Protocol):
+    """A tracker that keeps models, too."""
+
+
+def campaign_run(tracker: Tracker, bench: Bench) -> RunRef:
+    """The campaign's own run; the same one after every restart."""
+    config = bench.config
+    reactant, _ = config.ends
+    tags = {"campaign": config.name, "formula": reactant.formula, "theory": bench.theory.name, "store": config.store}
+    params: dict[str, Any] = {key: value for key, value in config.science().items() if key not in ("reactant", "product")}
+    return tracker.open_run((config.name,), tags=tags, params=params)
+
+
+def track(tracker: Tracker, bench: Bench, event: Event, state: CampaignState) -> None:
+    """Show one event. Curves of the campaign run have the number of labels as their step."""
+    root = campaign_run(tracker, bench)
+    labels = state.labels_asked
+    match event:
+        case Started():
+            tracker.log(root, tags={"config": event.config})
+        case Trained():
+            _trained(tracker, bench, event, state)
+        case Labelled():
+            tracker.log(root, series=_curves(event, labels), tags={"dataset": str(event.dataset), "journal": str(state.events)})
+            _close_iteration(tracker, bench, event, state)
+        case Calibrated():
+            tracker.log(root, series=_numbers(labels, trust_disagreement=event.trust, calibration_factor=event.factor))
+        case Explored():
+            tracker.log(root, series=_numbers(labels, band_barrier_kcal=event.band_barrier_kcal))
+        case Finished():
+            tracker.log(
+                root, tags={"outcome": str(event.outcome)}, metrics={"labels": labels, "wall_seconds": state.wall_seconds}
+            )
+            tracker.close_run(root, ok=True)
+        case _:
+            return
+
+
+def publish(tracker: Publisher, bench: Bench, state: CampaignState, *, report: tuple[Path, Path], model: Path) -> None:
+    """The report beside the campaign's run, and the model in the registry: champion where its barrier was verified."""
+    root = campaign_run(tracker, bench)
+    tracker.log(root, files={"report": report[0], "numbers": report[1]})
+    alias = "champion" if state.outcome is Outcome.VERIFIED else "challenger"
+    tags = {"outcome": str(state.outcome), "dataset": str(state.dataset), "labels": str(state.labels_asked)}
+    tracker.register(root, name=bench.config.name, folder=model, alias=alias, tags=tags)
+
+
+def _iteration_run(tracker: Tracker, bench: Bench, iteration: int, state: CampaignState) -> RunRef:
+    tags = {"dataset": str(state.dataset), "journal": str(state.events)}
+    return tracker.open_run((bench.config.name, f"iteration {iteration}"), tags=tags, params={"iteration": iteration})
+
+
+def _trained(tracker: Tracker, bench: Bench, event: Trained, state: CampaignState) -> None:
+    run = _iteration_run(tracker, bench, event.iteration, state)
+    tracker.log(
+        run, metrics={"rows": event.rows, "restarts": event.restarts, "train_seconds": event.seconds}, tags={"model": event.model}
+    )
+    for number, mae in enumerate(event.force_mae):
+        path = (bench.config.name, f"iteration {event.iteration}", f"member {number}")
+        member = tracker.open_run(path, tags={"model": event.model}, params={"member": number})
+        curve = event.curves[number] if number < len(event.curves) else ()
+        tracker.log(
+            member,
+            metrics={} if math.isnan(mae) else {"held_out_force_mae": mae},
+            series={"validation_loss": [(step, loss) for step, loss in curve]},
+        )
+        tracker.close_run(member, ok=True)
+
+
+def _close_iteration(tracker: Tracker, bench: Bench, event: Labelled, state: CampaignState) -> None:
+    """The labels that judge a model close its iteration."""
+    if event.iteration == 0:
+        return
+    run = _iteration_run(tracker, bench, event.iteration - 1, state)
+    tracker.log(run, metrics={name: points[0][1] for name, points in _curves(event, 0).items()})
+    tracker.close_run(run, ok=True)
+
+
+def _curves(event: Labelled, labels: int) -> dict[str, list[tuple[int, float]]]:
+    arm = [point.force_mae for point in event.arm]
+    saddle = event.saddle
+    return _numbers(
+        labels,
+        random_arm_force_mae=sum(arm) / len(arm) if arm else None,
+        barrier_model_kcal=saddle.model_kcal if saddle else None,
+        barrier_reference_kcal=saddle.reference_kcal if saddle else None,
+        barrier_error_kcal=saddle.error_kcal if saddle else None,
+        saddle_force_max=saddle.force_max if saddle else None,
+        labels_failed=float(event.failed),
+        dataset_rows=float(event.rows),
+    )
+
+
+def _numbers(step: int, **values: float | None) -> dict[str, list[tuple[int, float]]]:
+    return {name: [(step, float(value))] for name, value in values.items() if value is not None and math.isfinite(value)}

@@ -1,0 +1,91 @@
+"""The committee trained on the newest dataset version."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reactal.campaign.decide import focused
+from reactal.campaign.events import Trained
+from reactal.campaign.state import CampaignState
+from reactal.chem import Frames
+from reactal.config import CampaignConfig
+from reactal.stages.absurd import absurd_rows
+from reactal.stages.bench import Bench
+from reactal.stages.label import MODE, SADDLE
+from reactal.training.settings import TrainingSettings
+
+__all__ = ["train", "training_settings"]
+
+NEAR_SADDLE = (SADDLE, MODE, "near saddle")
+
+
+def training_settings(config: CampaignConfig) -> TrainingSettings:
+    """The campaign file's words in the trainer's."""
+    from reactal.potentials.architecture import Architecture
+
+    model, rule = config.model, config.training
+    return TrainingSettings(
+        architecture=Architecture(kind=model.kind, features=model.features, interactions=model.interactions, cutoff=model.cutoff),
+        steps_first=rule.steps_first,
+        steps_warm=rule.steps_warm,
+        learning_rate_first=rule.learning_rate,
+        learning_rate_warm=rule.learning_rate_warm,
+        weight_decay=rule.weight_decay,
+        gradient_clip=rule.clip,
+        ema_decay=rule.ema,
+        batch=rule.batch,
+        energy_weight=rule.energy_weight,
+        force_weight=rule.force_weight,
+        force_scale=rule.force_scale,
+        validation_share=rule.validation_share,
+    )
+
+
+def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
+    """Warm from the last committee where there is one; the seeds follow from campaign, iteration and member."""
+    from reactal.potentials.export import save_committee
+    from reactal.training.committee import assemble, jobs, train_committee
+    from reactal.training.seeds import derive_seed
+
+    config = bench.config
+    rows = _rows(bench, state)
+    bench.progress.begin(f"train {iteration}", total=config.model.members)
+    seeds = [derive_seed(config.seed, "train", iteration, member) for member in range(config.model.members)]
+    before = bench.models.get(state.trained.model) if state.trained else {}
+    warm = [before[name] for name in sorted(before) if name.endswith(".safetensors")]
+    work = jobs(rows, training_settings(config), seeds=seeds, warm_starts=warm)
+    members = train_committee(work, submit=bench.submit())
+    about = {
+        "campaign": config.name,
+        "iteration": iteration,
+        "dataset": state.dataset,
+        "theory": bench.theory.as_json(),
+        "charge": config.charge,
+        "multiplicity": config.multiplicity,
+    }
+    event = Trained(
+        iteration=iteration,
+        dataset=state.dataset,
+        rows=len(rows),
+        model=bench.models.put(save_committee(assemble(members, **about))),
+        force_mae=tuple(member.best.force_mae for member in members),
+        curves=tuple(tuple((p.step, p.validation_loss) for p in member.curve) for member in members),
+        restarts=sum(member.restarts for member in members),
+    )
+    known = [value for value in event.force_mae if np.isfinite(value)]
+    held = f", held-out force MAE {np.mean(known):.3f} eV/A" if known else ""
+    bench.progress.end(f"{len(members)} members on {len(rows)} labels{held}")
+    return event
+
+
+def _rows(bench: Bench, state: CampaignState) -> Frames:
+    everything = bench.dataset(state.dataset)
+    rows = everything[~absurd_rows(everything, bench.config.training)]
+    return rows.with_extra(
+        weight=_weights(rows, near=bench.config.training.saddle_weight if focused(state, bench.config) else 1.0)
+    )
+
+
+def _weights(rows: Frames, *, near: float) -> NDArray[np.float64]:
+    return np.where(np.isin(rows.extra["role"], NEAR_SADDLE), near, 1.0)

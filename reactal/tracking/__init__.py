@@ -1,0 +1,1 @@
+"""Where a campaign's numbers are shown while it runs."""

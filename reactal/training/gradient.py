@@ -1,0 +1,112 @@
+"""The loss of a batch and its gradient, in eager mode or replayed from a trace.
+
+A step on a few small molecules is a thousand tiny operations, and most of its time is spent in bookkeeping about them.
+Where all batches have the same shape, the step is traced once (energy, forces, loss, gradient: `make_fx` unrolls them into
+plain operations) and replayed by TorchScript without that bookkeeping: about half the time for the same numbers. A test holds
+one against the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import torch
+from torch.func import functional_call
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from reactal.potentials.architecture import Architecture
+from reactal.potentials.batch import AtomBatch
+from reactal.potentials.schnetpack import EnergyNetwork
+from reactal.training.batches import TrainingBatch
+
+__all__ = ["LossGradient", "deviations", "eager_gradient", "loss_of", "traced_gradient"]
+
+Tensors = Sequence[torch.Tensor]
+LossGradient = Callable[[TrainingBatch], tuple[torch.Tensor, Tensors]]
+Model = Callable[[AtomBatch], torch.Tensor]
+
+
+def deviations(model: Model, batch: TrainingBatch, *, differentiable: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Model less label: energy (n,) eV and forces (A, 3) eV/angstrom."""
+    positions = batch.atoms.positions.requires_grad_(True)
+    energy = model(batch.atoms)
+    (slope,) = torch.autograd.grad(energy.sum(), positions, create_graph=differentiable)
+    return energy - batch.energy, -slope - batch.forces
+
+
+def loss_of(batch: TrainingBatch, off: tuple[torch.Tensor, torch.Tensor], weights: tuple[float, float]) -> torch.Tensor:
+    """Weighted mean over structures of (energy weight) dE^2 + (force weight) mean dF^2."""
+    of_atoms = (off[1].square() * batch.component_share).sum(1)
+    each = (weights[0] * off[0].square()).index_add(0, batch.atoms.owner, weights[1] * of_atoms)
+    return (each * batch.weight).sum() / batch.weight.sum()
+
+
+def eager_gradient(network: EnergyNetwork, *, weights: tuple[float, float]) -> LossGradient:
+    """Loss and gradients in the order of `network.parameters()`; weights of energy and forces."""
+    parameters = list(network.parameters())
+
+    def step(batch: TrainingBatch) -> tuple[torch.Tensor, Tensors]:
+        loss = loss_of(batch, deviations(network, batch, differentiable=True), weights)
+        return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+
+    return step
+
+
+def traced_gradient(network: EnergyNetwork, example: TrainingBatch, *, weights: tuple[float, float]) -> LossGradient:
+    """As `eager_gradient`, for batches of exactly the example's shape."""
+    parameters = list(network.parameters())
+    shapes = tuple(tuple(tensor.shape) for tensor in _flat(example))
+    replay = _trace(network.architecture, shapes, weights)
+
+    def step(batch: TrainingBatch) -> tuple[torch.Tensor, Tensors]:
+        with torch.no_grad():
+            loss, *gradients = replay(*parameters, *_flat(batch))
+        return loss, gradients
+
+    return step
+
+
+@lru_cache(maxsize=4)
+def _trace(
+    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: tuple[float, float]
+) -> Callable[..., Tensors]:
+    """Of no network in particular: parameters and batch are its arguments, so members and iterations share it."""
+    network = EnergyNetwork(architecture)
+    names = [name for name, _ in network.named_parameters()]
+
+    def step(*tensors: torch.Tensor) -> Tensors:
+        own = tensors[: len(names)]
+        batch = _batch(tensors[len(names) :])
+
+        def model(atoms: AtomBatch) -> torch.Tensor:
+            energy: torch.Tensor = functional_call(network, dict(zip(names, own, strict=True)), (atoms,))
+            return energy
+
+        loss = loss_of(batch, deviations(model, batch, differentiable=True), weights)
+        return [loss, *torch.autograd.grad(loss, own, allow_unused=True, materialize_grads=True)]
+
+    example = [*(p.detach().clone().requires_grad_(True) for p in network.parameters()), *_example(shapes)]
+    graph = make_fx(step)(*example)
+    plain = tuple(tensor.detach() for tensor in example)
+    replay: Callable[..., Tensors] = torch.jit.freeze(torch.jit.trace(graph, plain, check_trace=False).eval())
+    return replay
+
+
+def _flat(batch: TrainingBatch) -> list[torch.Tensor]:
+    atoms = batch.atoms
+    whole = [atoms.positions.detach(), batch.energy, batch.forces, batch.weight, batch.component_share]
+    return [*whole, atoms.numbers, atoms.owner, atoms.first, atoms.second, *(() if atoms.shift is None else (atoms.shift,))]
+
+
+def _batch(tensors: Tensors) -> TrainingBatch:
+    positions, energy, forces, weight, component_share, numbers, owner, first, second, *shift = tensors
+    atoms = AtomBatch(numbers, positions, owner, first, second, len(energy), *shift)
+    return TrainingBatch(atoms, energy, forces, weight, component_share)
+
+
+def _example(shapes: tuple[tuple[int, ...], ...]) -> list[torch.Tensor]:
+    """Tensors of these shapes that can be evaluated: atom 0 as the first of every pair, atom 1 as the second."""
+    real = [torch.rand(shape) for shape in shapes[:5]]
+    numbers, owner, first, second = (torch.zeros(shape, dtype=torch.int64) for shape in shapes[5:9])
+    return [*real, numbers + 1, owner, first, second + 1, *(torch.zeros(shape) for shape in shapes[9:])]

@@ -1,0 +1,138 @@
+"""One member in training, as Lightning sees it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import pytorch_lightning as lightning
+import torch
+
+from reactal.potentials.schnetpack import EnergyNetwork
+from reactal.training.batches import TrainingBatch
+from reactal.training.gradient import LossGradient, deviations, loss_of
+from reactal.training.settings import TrainingSettings
+
+__all__ = ["CurvePoint", "Diverged", "MemberModule", "Progress"]
+
+Progress = Callable[[int, int, float], None]  # step, steps in all, loss
+EXPLODED = 1e4  # times the first loss
+
+
+class Diverged(ArithmeticError):
+    """The loss is not finite or has exploded; the member starts again with a smaller learning rate."""
+
+
+@final
+@dataclass(frozen=True)
+class CurvePoint:
+    """Mean absolute errors of the averaged weights on the validation fold after `step` steps: eV and eV/angstrom; the weighted
+    loss there, and the mean loss of training since the last point."""
+
+    step: int
+    training_loss: float
+    validation_loss: float
+    energy_mae: float
+    force_mae: float
+
+
+@final
+class MemberModule(lightning.LightningModule):
+    """Weighted energy and force loss, AdamW with warm-up and cosine, averaged weights, of which the best are kept."""
+
+    def __init__(
+        self,
+        network: EnergyNetwork,
+        settings: TrainingSettings,
+        *,
+        gradient: LossGradient,
+        steps: int,
+        learning_rate: float,
+        fold: TrainingBatch | None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False  # the gradient may come from a trace, which has no backward pass
+        self.network = network
+        self.settings = settings
+        self.gradient = gradient
+        self.steps = steps
+        self.learning_rate = learning_rate
+        self.fold = fold
+        self.progress = progress
+        self.curve: list[CurvePoint] = []
+        self._live: list[torch.Tensor] = list(network.parameters())
+        self._average = [p.detach().clone() for p in self._live]
+        self._best: tuple[float, list[torch.Tensor]] | None = None
+        self._losses: list[float] = []
+
+    # -- what Lightning calls ------------------------------------------------------------------------------------------
+
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
+        loss, gradients = self.gradient(batch)
+        value = float(loss)
+        self._losses.append(value)
+        if not math.isfinite(value) or value > EXPLODED * max(self._losses[0], 1.0):
+            raise Diverged(f"loss {value:.3g} at step {batch_idx + 1}")
+        for parameter, slope in zip(self._live, gradients, strict=True):
+            parameter.grad = slope
+        torch.nn.utils.clip_grad_norm_(self._live, self.settings.gradient_clip)
+        self.optimizers().step()  # type: ignore[union-attr]
+        self.lr_schedulers().step()  # type: ignore[union-attr]
+
+    def on_train_batch_end(self, outputs: Any, batch: TrainingBatch, batch_idx: int) -> None:
+        step = batch_idx + 1
+        # a short memory at first, so that the random initial weights are forgotten
+        decay = min(self.settings.ema_decay, step / (step + 9))
+        with torch.no_grad():
+            torch._foreach_lerp_(self._average, self._live, 1 - decay)
+        if step == self.steps or (2 * step >= self.steps and step % self.settings.validate_every == 0):
+            self._validate(step)
+        if self.progress is not None:
+            self.progress(step, self.steps, self._losses[-1])
+
+    def configure_optimizers(self) -> Any:
+        settings, start = self.settings, self.learning_rate
+        optimiser = torch.optim.AdamW(self._live, lr=start, weight_decay=settings.weight_decay, fused=True)
+        end = settings.learning_rate_end / start
+
+        def factor(step: int) -> float:
+            if step < settings.warmup:
+                return (step + 1) / settings.warmup
+            done = (step - settings.warmup) / max(self.steps - settings.warmup, 1)
+            return end + (1 - end) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+        return [optimiser], [torch.optim.lr_scheduler.LambdaLR(optimiser, factor)]
+
+    def transfer_batch_to_device(self, batch: TrainingBatch, *_: Any) -> TrainingBatch:
+        return batch  # made where it is used
+
+    # -- the rest ------------------------------------------------------------------------------------------------------
+
+    def _validate(self, step: int) -> None:
+        recent = self._losses[-self.settings.validate_every :]
+        training_loss = sum(recent) / len(recent)
+        if self.fold is None:
+            self.curve.append(CurvePoint(step, training_loss, math.nan, math.nan, math.nan))
+            return
+        live = [p.detach().clone() for p in self._live]
+        self._put(self._average)
+        with torch.enable_grad():  # for the forces
+            off = deviations(self.network, self.fold, differentiable=False)
+        self._put(live)
+        loss = float(loss_of(self.fold, off, self.settings.loss_weights).detach())
+        energy_mae, force_mae = (float(part.detach().abs().mean()) for part in off)
+        self.curve.append(CurvePoint(step, training_loss, loss, energy_mae, force_mae))
+        if self._best is None or loss < self._best[0]:
+            self._best = (loss, [p.clone() for p in self._average])
+
+    def _put(self, values: list[torch.Tensor]) -> None:
+        with torch.no_grad():
+            torch._foreach_copy_(self._live, values)
+
+    def finish(self) -> EnergyNetwork:
+        """The network with the best averaged weights, or the last ones where nothing was held out."""
+        self._put(self._average if self._best is None else self._best[1])
+        return self.network

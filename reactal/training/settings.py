@@ -1,0 +1,54 @@
+"""How a member is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import final
+
+from reactal.potentials.architecture import Architecture
+
+__all__ = ["TrainingSettings"]
+
+
+@final
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Lengths in optimiser steps, energies in eV, forces in eV/angstrom.
+
+    The loss of a structure is energy_weight * dE^2 + force_weight * mean dF^2. It counts 1 / (1 + (F / force_scale)^2), F its
+    largest force, times its `weight` column. The defaults come from eleven reactions tried by hand.
+    """
+
+    architecture: Architecture = field(default_factory=Architecture)
+    prior_reach: float = 0.75
+    steps_first: int = 500
+    steps_warm: int = 250
+    learning_rate_first: float = 3e-3
+    learning_rate_warm: float = 1.5e-3
+    learning_rate_end: float = 1e-5
+    weight_decay: float = 1e-2
+    warmup: int = 50
+    gradient_clip: float = 5.0
+    ema_decay: float = 0.99
+    batch: int = 10
+    energy_weight: float = 1.0
+    force_weight: float = 1.0
+    force_scale: float = 8.0
+    validation_share: float = 0.08
+    validation_from: int = 20  # rows; with fewer, every row is trained on
+    validate_every: int = 50
+    bootstrap: bool = False
+    threads: int = 1
+    restarts: int = 3
+    trace_from: int = 200  # steps; fewer do not repay the second that a trace of the step takes
+
+    @property
+    def loss_weights(self) -> tuple[float, float]:
+        """Of energy and forces."""
+        return self.energy_weight, self.force_weight
+
+    def steps(self, *, warm: bool) -> int:
+        return self.steps_warm if warm else self.steps_first
+
+    def learning_rate(self, *, warm: bool) -> float:
+        return self.learning_rate_warm if warm else self.learning_rate_first

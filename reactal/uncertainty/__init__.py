@@ -1,0 +1,1 @@
+"""How far a model's numbers can be believed."""

@@ -1,0 +1,1 @@
+"""Prefect tasks: a decorator, one call into reactal, one return."""

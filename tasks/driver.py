@@ -1,0 +1,33 @@
+"""What tasks and flows need of a campaign."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from reactal.campaign.decide import Action
+from reactal.campaign.events import Event
+from reactal.campaign.state import CampaignState
+from reactal.config import CampaignConfig
+
+__all__ = ["Driver"]
+
+
+class Driver(Protocol):
+    """`reactal.runner.Campaign`, or what stands for one."""
+
+    @property
+    def config(self) -> CampaignConfig:
+        """The campaign file, resolved."""
+
+    @property
+    def state(self) -> CampaignState:
+        """Where it stands."""
+
+    def next_action(self) -> Action:
+        """What is to be done now."""
+
+    def carry_out(self, action: Action) -> Event:
+        """Do it; what came of it is in the journal when this returns."""
+
+    def summary(self) -> dict[str, Any]:
+        """One JSON object that says how it stands."""

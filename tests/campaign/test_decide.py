@@ -1,0 +1,176 @@
+"""What is done next follows from the journal and the file alone."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from reactal.campaign.decide import (
+    Calibrate,
+    Done,
+    Explore,
+    Finish,
+    LabelBatch,
+    Seed,
+    Select,
+    Train,
+    Verify,
+    Wait,
+    decide,
+    focused,
+    holds,
+)
+from reactal.campaign.events import Finished, Outcome, Paused, Resumed, Trained, Verified, parse_event
+from reactal.campaign.state import CampaignState, fold
+from reactal.config import CampaignConfig
+from tests.campaign.journals import (
+    arm,
+    beginning,
+    calibrated,
+    chosen,
+    explored,
+    labelled,
+    round_of,
+    saddle_test,
+    seeded,
+    started,
+    trained,
+)
+
+
+def verified(outcome: Outcome | None) -> Verified:
+    return Verified(
+        iteration=1, outcome=outcome, evidence=("said",), asked=1, computed=1, reused=0, core_seconds=1.0, stability_kcal=0.0
+    )
+
+
+def test_the_loop_in_order(config: CampaignConfig) -> None:
+    events = [started(), seeded(), labelled(0), trained(0), explored(0), chosen(1), labelled(1, points=arm(2)), calibrated(2)]
+    expected = [Seed, LabelBatch, Train, Explore, Select, LabelBatch, Calibrate, Train]
+    state = CampaignState()
+    for event, action in zip(events, expected, strict=True):
+        state = fold([event], state)
+        assert type(decide(state, config)) is action
+
+
+def test_nothing_is_verified_on_one_good_round(config: CampaignConfig) -> None:
+    state = fold([*beginning(), *round_of(0)])
+    assert isinstance(decide(state, config), Train)
+
+
+def test_two_good_rounds_in_a_row_are_worth_verifying(config: CampaignConfig) -> None:
+    state = fold([*beginning(), *round_of(0), *round_of(1)])
+    assert decide(state, config) == Verify(1)
+
+
+@pytest.mark.parametrize("spoilt", [{"error": 1.2}, {"force": 0.2}, {"modes": 2}, {"joins": False}])
+def test_a_bad_last_round_is_never_verified(config: CampaignConfig, spoilt: dict[str, float]) -> None:
+    state = fold([*beginning(), *round_of(0), *round_of(1, **spoilt)])
+    assert not isinstance(decide(state, config), Verify)
+
+
+def test_a_random_arm_that_errs_holds_the_campaign_back(config: CampaignConfig) -> None:
+    rounds = [*round_of(0), *round_of(1)]
+    bad = [e.model_copy(update={"arm": arm(2, mae=5.0)}) if e.kind == "labelled" else e for e in rounds]
+    assert isinstance(decide(fold([*beginning(), *bad]), config), Train)
+
+
+def test_the_outcome_of_the_checks_ends_the_campaign(config: CampaignConfig) -> None:
+    events = [*beginning(), *round_of(0), *round_of(1), verified(Outcome.UNSTABLE_REFERENCE)]
+    assert decide(fold(events), config) == Finish(Outcome.UNSTABLE_REFERENCE, ("said",))
+
+
+def test_the_model_is_proved_on_random_structures_before_the_last_checks(config: CampaignConfig) -> None:
+    wanting = config.model_copy(update={"verification": config.verification.model_copy(update={"proof": 12, "proof_batch": 6})})
+    events = [*beginning(), *round_of(0), *round_of(1)]
+    proof = [labelled(2, asked=6, points=arm(6), proof=True), calibrated(10)]
+    assert decide(fold(events), wanting) == Select(1, focus=True, size=6, proof=True)
+    assert decide(fold([*events, *proof]), wanting) == Select(1, focus=True, size=6, proof=True)
+    assert decide(fold([*events, *proof, proof[0], calibrated(16)]), wanting) == Verify(1)
+    failed = [labelled(2, asked=6, points=arm(6, mae=3.0), proof=True), calibrated(10)]
+    assert isinstance(decide(fold([*events, *failed]), wanting), Train)
+
+
+def test_checks_without_a_verdict_send_it_on(config: CampaignConfig) -> None:
+    assert isinstance(decide(fold([*beginning(), *round_of(0), *round_of(1), verified(None)]), config), Train)
+
+
+def test_budget(config: CampaignConfig) -> None:
+    small = config.model_copy(update={"budget": config.budget.model_copy(update={"labels": 30})})
+    action = decide(fold([*beginning(), *round_of(0, force=0.3)]), small)
+    assert isinstance(action, Finish)
+    assert action.outcome is Outcome.BUDGET_SPENT
+    assert "30 labels" in action.evidence[0]
+
+
+def test_a_verdict_is_not_lost_to_a_budget_spent_in_the_same_round(config: CampaignConfig) -> None:
+    small = config.model_copy(update={"budget": config.budget.model_copy(update={"labels": 41})})
+    assert decide(fold([*beginning(), *round_of(0), *round_of(1)]), small) == Verify(1)
+
+
+def test_the_breaker_halts_with_the_cause(config: CampaignConfig) -> None:
+    action = decide(fold([started(), seeded(), labelled(0, asked=10, failed=7)]), config)
+    assert isinstance(action, Finish)
+    assert action.outcome is Outcome.HALTED
+    assert "7 of 10" in action.evidence[0]
+    assert "the program died" in action.evidence[0]
+
+
+def test_ends_that_cannot_be_used_halt(config: CampaignConfig) -> None:
+    assert decide(fold([started(), seeded(problem="both ends are the same")]), config) == Finish(
+        Outcome.HALTED, ("both ends are the same",)
+    )
+
+
+def test_pause_and_resume(config: CampaignConfig) -> None:
+    paused = [*beginning(), Paused(reason="lunch")]
+    assert decide(fold(paused), config) == Wait("lunch")
+    assert isinstance(decide(fold([*paused, Resumed(reason="back")]), config), Train)
+
+
+def test_a_finished_campaign_is_done_and_goes_on_with_a_fresh_budget(config: CampaignConfig) -> None:
+    small = config.model_copy(update={"budget": config.budget.model_copy(update={"labels": 30})})
+    events = [*beginning(), *round_of(0, force=0.3), Finished(outcome=Outcome.BUDGET_SPENT, evidence=("spent",))]
+    assert decide(fold(events), small) == Done(Outcome.BUDGET_SPENT)
+    assert isinstance(decide(fold([*events, Resumed(reason="night")]), small), Train)
+
+
+def test_a_fresh_budget_asks_for_fresh_evidence(config: CampaignConfig) -> None:
+    events = [*beginning(), *round_of(0), *round_of(1), verified(Outcome.VERIFIED)]
+    events += [Finished(outcome=Outcome.VERIFIED, evidence=("said",)), Resumed(reason="night")]
+    assert isinstance(decide(fold(events), config), Train)
+    assert isinstance(decide(fold([*events, *round_of(2)]), config), Train)
+    assert decide(fold([*events, *round_of(2), *round_of(3)]), config) == Verify(3)
+
+
+def test_focus_begins_near_the_saddle(config: CampaignConfig) -> None:
+    near, far = saddle_test(force=0.5, error=2.0), saddle_test(force=0.9, error=2.0)
+    assert focused(fold([*beginning(), labelled(1, saddle=near)]), config)
+    assert not focused(fold([*beginning(), labelled(1, saddle=far)]), config)
+
+
+def test_holds_needs_every_point(config: CampaignConfig) -> None:
+    assert holds(saddle_test(), config)
+    assert not holds(None, config)
+    assert not holds(saddle_test().model_copy(update={"product_error_kcal": 1.5}), config)
+    assert not holds(saddle_test().model_copy(update={"downhill": False}), config)
+    assert not holds(saddle_test().model_copy(update={"downhill": None}), config)
+    assert not holds(saddle_test(modes=2), config)
+
+
+def test_events_survive_the_journal(config: CampaignConfig) -> None:
+    events = [*beginning(), *round_of(0), verified(None), Finished(outcome=Outcome.STEPWISE, evidence=("a", "b"))]
+    again = [parse_event(json.loads(json.dumps(event.as_json(), allow_nan=False))) for event in events]
+    assert again == events
+    for length in range(len(events)):
+        assert decide(fold(events[:length]), config) == decide(fold(again[:length]), config)
+
+
+def test_a_member_that_held_nothing_out_goes_into_the_journal() -> None:
+    event = trained(0).model_copy(update={"force_mae": (math.nan, 0.1), "curves": (((0, math.inf),), ())})
+    again = parse_event(json.loads(json.dumps(event.as_json(), allow_nan=False)))
+    assert isinstance(again, Trained)
+    assert math.isnan(again.force_mae[0])
+    assert (again.force_mae[1], again.curves) == (0.1, event.curves)
