@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from prefect import Flow, flow, runtime
@@ -39,12 +41,19 @@ def campaign(campaign_file: str, settings: list[str] | None = None) -> Summary:
         return drive(driver)
 
 
-def campaign_flow(driver: Driver) -> Flow[[str, list[str]], Summary]:
-    """The same flow for a campaign that is open already and was found to be in order."""
+def campaign_flow(
+    driver: Driver, meanwhile: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Flow[[str, list[str]], Summary]:
+    """The same flow for a campaign that is open already and was found to be in order.
+
+    `meanwhile` holds while the campaign is driven: inside Prefect's own handling of signals, which knows nothing of an
+    exception that Python swallows.
+    """
 
     @flow(name="campaign", flow_run_name=flow_run_name, persist_result=False)
     def opened(campaign_file: str, settings: list[str]) -> Summary:  # noqa: ARG001 - the run's page shows them
-        return drive(driver)
+        with meanwhile():
+            return drive(driver)
 
     return opened
 

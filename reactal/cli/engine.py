@@ -25,7 +25,7 @@ def run_flow(driver: Campaign, file: Path, settings: Sequence[str]) -> dict[str,
 
         announce(f"Prefect shows it at {api.removesuffix('/api')}")
         with stoppable():  # what follows a stop here, the last words to the server, is no longer stopped
-            return campaign_flow(ahead)(str(file), list(settings))
+            return campaign_flow(ahead, meanwhile=stoppable)(str(file), list(settings))
 
 
 @contextmanager

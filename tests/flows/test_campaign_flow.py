@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows.server import LocalServer, client_environment
+from flows.campaign import campaign_flow
+from flows.server import LocalServer, client_environment, using
+from reactal.campaign.decide import Action
+from reactal.cli.interrupts import stoppable
+from reactal.runner import Campaign
 from tests.cli.toy import leps_campaign
-from tests.flows.conftest import Api, until
+from tests.flows.conftest import PATIENCE, Api, until
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 KEEPS_A_SERVER = """
@@ -118,10 +125,49 @@ def test_interrupted_run_ends_with_one_sentence(number: int, prefect: Api, tmp_p
 
     until(training, "the first training")
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert out == ""
     assert err.splitlines()[-1] == "stopped; run again to go on"
     assert "Traceback" not in err
     (flow_run,) = prefect.flow_runs(name)
     assert flow_run["state_type"] in {"CRASHED", "CANCELLED", "FAILED"}
+
+
+class Stopped:
+    """A campaign whose first question falls together with a signal, at a moment when Python swallows what a handler raises."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._campaign = campaign
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._campaign, name)
+
+    def next_action(self) -> Action:
+        class Thing:
+            pass
+
+        thing = Thing()
+        kept = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
+        del thing
+        gc.collect()
+        assert kept() is None
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            time.sleep(0.01)
+        raise AssertionError("the signal was lost")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_signal_that_python_swallows_in_a_flow_still_stops_it(
+    prefect: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reactal.cli.interrupts.LOST_SECONDS", 0.05)
+    file = leps_campaign(tmp_path, "# stopped\n")
+    file.write_text(file.read_text().replace("name: leps", "name: leps-swallowed"))
+    with Campaign(file) as campaign, using(prefect.url, prefect.environment):
+        campaign.begin()
+        with pytest.raises(KeyboardInterrupt), stoppable():
+            campaign_flow(Stopped(campaign), meanwhile=stoppable)(str(file), [])
+    (flow_run,) = prefect.flow_runs("leps-swallowed")
+    assert flow_run["state_type"] == "CRASHED"
