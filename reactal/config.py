@@ -108,6 +108,7 @@ class Verification(_Section):
     barrier_tolerance: Positive
     force_tolerance: Positive
     consecutive: Count
+    probe_steps: Annotated[int, Field(ge=0)]
     random_arm_mae: Positive
     proof: Annotated[int, Field(ge=0)]
     proof_batch: Count
@@ -288,8 +289,10 @@ def load_config(path: str | Path, *, settings: Sequence[str] = ()) -> CampaignCo
 
 
 def load_resolved(text: bytes) -> CampaignConfig:
-    """What `CampaignConfig.yaml` wrote."""
-    return CampaignConfig.model_validate(yaml.safe_load(text))
+    """What `CampaignConfig.yaml` wrote, by this version or one that knew fewer settings."""
+    tree, known = yaml.safe_load(text), defaults()
+    known["theory"]["keywords"] = {}  # a keyword that came later is other science
+    return CampaignConfig.model_validate(_merge(known, tree))
 
 
 def resolve(given: Mapping[str, Any], *, base: Path, source: str) -> CampaignConfig:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from reactal.campaign.budget import remaining
-from reactal.campaign.events import Labelled, Outcome, SaddleTest
+from reactal.campaign.events import Explored, Labelled, Outcome, SaddleTest
 from reactal.campaign.state import CampaignState
 from reactal.config import CampaignConfig
 
@@ -26,6 +26,8 @@ __all__ = [
     "focused",
     "holds",
 ]
+
+BETWEEN_PROBES = 3  # labelled batches: the model must have learnt something before the reference is asked again
 
 
 @final
@@ -65,6 +67,7 @@ class Select:
     focus: bool
     size: int
     proof: bool = False  # the random arm alone
+    probe: int = 0  # gradients to relax the band's valley with besides
 
 
 @final
@@ -125,6 +128,8 @@ def _after_labels(state: CampaignState, config: CampaignConfig) -> Action:
         return _proof(state, config) or Verify(iteration - 1)
     if state.verified is not None and state.verified.outcome is not None:
         return Finish(state.verified.outcome, state.verified.evidence)
+    if (stepwise := _stepwise(state, config)) is not None:
+        return stepwise
     left = remaining(state, config)
     if left.spent is not None:
         return _spent(state, left.spent)
@@ -133,8 +138,8 @@ def _after_labels(state: CampaignState, config: CampaignConfig) -> Action:
     if state.explored is None or state.explored.iteration < state.trained.iteration:
         return Explore(state.trained.iteration)
     focus = focused(state, config)
-    size = config.selection.focus_batch if focus else config.selection.batch
-    return Select(state.trained.iteration, focus=focus, size=min(size, left.labels))
+    size = min(config.selection.focus_batch if focus else config.selection.batch, left.labels)
+    return Select(state.trained.iteration, focus=focus, size=size, probe=_probe(state, config, left.labels - size))
 
 
 def _calibration_due(state: CampaignState) -> bool:
@@ -192,6 +197,37 @@ def _proof(state: CampaignState, config: CampaignConfig) -> Select | None:
 def _proofs(state: CampaignState) -> tuple[Labelled, ...]:
     """The proof batches of the newest model."""
     return tuple(labelled for labelled in state.labelled if labelled.proof and labelled.iteration == state.iteration)
+
+
+def _probe(state: CampaignState, config: CampaignConfig, labels: int) -> int:
+    """Gradients for the valley that the band has run through round after round, unless the reference knows it already."""
+    steps, recent = config.verification.probe_steps, _newest(state, config)
+    if recent is None or labels < steps or any(e.valley_kcal is None or e.through is not None for e in recent):
+        return 0
+    since = next((n for n, labelled in enumerate(reversed(state.labelled)) if labelled.valley is not None), None)
+    return steps if since is None or since >= BETWEEN_PROBES else 0
+
+
+def _stepwise(state: CampaignState, config: CampaignConfig) -> Finish | None:
+    """The reference has an intermediate, and round after round the path runs through it."""
+    recent = _newest(state, config)
+    if recent is None or any(e.saddle is not None and e.saddle.refused is None and e.saddle.joins for e in recent):
+        return None
+    found = next((probe for probe in state.probes if probe.intermediate and {e.through for e in recent} == {probe.key}), None)
+    if found is None:
+        return None
+    said = (
+        f"an intermediate with the bonds of neither end lies at {found.kcal:.1f} kcal/mol between them: the reference relaxes "
+        f"to it, with a largest force of {found.force_max:.3f} eV/angstrom"
+    )
+    return Finish(Outcome.STEPWISE, (said, f"in {len(recent)} rounds after that the path ran through it"))
+
+
+def _newest(state: CampaignState, config: CampaignConfig) -> tuple[Explored, ...] | None:
+    """As many explorations as it takes to believe something."""
+    count = config.verification.consecutive
+    recent = state.explorations[state.explorations_before :][-count:]
+    return recent if len(recent) == count else None
 
 
 def _same_kind(recent: tuple[Labelled, ...]) -> bool:

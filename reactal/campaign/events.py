@@ -111,6 +111,7 @@ class BatchChosen(_Event):
     batch_size: int
     focus: bool
     dropped: dict[str, int]
+    probe: int = 0  # gradients to relax the batch's valley with at the reference
     proof: bool = False  # random arm alone, from what the model that is to be verified explored
 
 
@@ -141,6 +142,16 @@ class ArmPoint(_Value):
     energy_error: float  # eV, relative to the reactant
 
 
+class ValleyProbe(_Value):
+    """A valley of the band, with the bonds of neither end, as the reference relaxes it. Energies above the reactant's."""
+
+    key: str  # the lowest structure reached
+    intermediate: bool  # it converged to a minimum that has the bonds of neither end
+    kcal: float | None = None
+    force_max: float | None = None  # eV/angstrom
+    start_error_kcal: float | None = None  # of the model, where the relaxation began
+
+
 class Labelled(_Event):
     """A batch is labelled and the next dataset version holds it."""
 
@@ -158,6 +169,7 @@ class Labelled(_Event):
     rows: int
     saddle: SaddleTest | None
     arm: tuple[ArmPoint, ...]
+    valley: ValleyProbe | None = None
     proof: bool = False
 
 
@@ -209,6 +221,8 @@ class Explored(_Event):
     minima: tuple[float, ...]  # kcal/mol of interior minima deep enough to matter
     saddle: SaddleSummary | None
     intermediate: bool  # a descent ended in a minimum that is neither end; it is in the pool
+    valley_kcal: float | None = None  # of the band's deepest minimum that has the bonds of neither end; it is in the pool
+    through: str | None = None  # key of the intermediate, known to the reference, that has this valley's bonds
     replicas: int
     left_trust: int  # replicas that ended at the trust region
 

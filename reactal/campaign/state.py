@@ -23,6 +23,7 @@ from reactal.campaign.events import (
     Seeded,
     Started,
     Trained,
+    ValleyProbe,
     Verified,
 )
 
@@ -53,6 +54,7 @@ class CampaignState:
     labels_asked: int = 0
     labels_before: int = 0  # asked for when the campaign was last given a fresh budget
     rounds_before: int = 0  # labelled batches by then: what they showed has led to an outcome already
+    explorations_before: int = 0  # likewise
     computed: int = 0
     reused: int = 0
     failed: int = 0
@@ -78,6 +80,11 @@ class CampaignState:
     def tests(self) -> tuple[SaddleTest, ...]:
         """Every honest test of a saddle so far, in order."""
         return tuple(labelled.saddle for labelled in self.labelled if labelled.saddle is not None)
+
+    @property
+    def probes(self) -> tuple[ValleyProbe, ...]:
+        """Every valley that the reference was asked about, in order."""
+        return tuple(labelled.valley for labelled in self.labelled if labelled.valley is not None)
 
     @property
     def wall_seconds(self) -> float:
@@ -135,6 +142,7 @@ def _resumed(state: CampaignState) -> CampaignState:
         verified=None,
         labels_before=state.labels_asked,
         rounds_before=len(state.labelled),
+        explorations_before=len(state.explorations),
         seconds_before=state.wall_seconds,
     )
 

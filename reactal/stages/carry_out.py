@@ -43,7 +43,7 @@ def carry_out(action: Action, bench: Bench, state: CampaignState) -> Event:
         case Explore():
             return explore(bench, state, iteration=action.iteration)
         case Select():
-            return select(bench, state, iteration=action.iteration, focus=action.focus, size=action.size, proof=action.proof)
+            return select(bench, state, action)
         case Verify():
             return verify(bench, state, iteration=action.iteration)
         case Finish():

@@ -16,17 +16,17 @@ from reactal.exploration.descent import Descent, descend
 from reactal.exploration.dynamics import langevin
 from reactal.exploration.guards import Ended, Guards
 from reactal.exploration.modes import rattle
-from reactal.exploration.neb import Band, BandSettings, Extremum, between, profile_extrema, relax_band
+from reactal.exploration.neb import Band, BandSettings, between, relax_band
 from reactal.exploration.paths import align
 from reactal.exploration.saddle import SaddleLimits, SaddlePoint, find_saddle
 from reactal.potentials.base import Potential
 from reactal.stages.bench import Bench
 from reactal.stages.label import INTERMEDIATE, MODE, SADDLE
+from reactal.stages.valley import VALLEY, deep_minima, find_valley
 from reactal.units import KCAL_PER_MOL
 
 __all__ = ["explore"]
 
-DEEP = 1.5  # kcal/mol; a shallower dip of the band is no intermediate
 MODE_STEP = (0.05, 0.12)  # angstrom along the saddle's mode: near enough that the reference must fall on both sides
 NEAR_RATTLE = 0.03  # angstrom
 NEAR_COUNT = 8
@@ -65,7 +65,10 @@ def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
     descents = _descents(potential, reactant, saddle)
     bench.progress.update(2)
     trust = state.calibrated.trust if state.calibrated else rule.trust
+    valley = find_valley(bench, state, potential, band, (ends.reactant, ends.product))
     parts = _path_parts(potential, reactant, band, saddle, descents, ends, rng=rng)
+    if valley is not None:
+        parts.append(_with_role(reactant, valley.structure.positions[None], VALLEY))
     moving, left = _dynamics(bench, potential, ends, band, saddle, trust=trust, rng=rng)
     bench.progress.update(3)
     pool = _predicted(potential, Frames.concat([*parts, *moving]))
@@ -80,9 +83,11 @@ def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
         band_barrier_kcal=_barrier(band),
         band_disagreement=float(band.spreads.max()),
         band_converged=band.converged,
-        minima=tuple((dip.energy - float(band.energies[0])) / KCAL_PER_MOL for dip in _deep_minima(band)),
+        minima=tuple(kcal for _, kcal in deep_minima(band)),
         saddle=_summary(saddle, names, zero=float(both[0])),
         intermediate=bool((pool.extra["role"] == INTERMEDIATE).any()),
+        valley_kcal=valley and valley.kcal,
+        through=valley and valley.through,
         replicas=len(moving) and rule.replicas,
         left_trust=left,
     )
@@ -92,11 +97,6 @@ def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
 
 def _barrier(band: Band) -> float:
     return float((band.energies.max() - band.energies[0]) / KCAL_PER_MOL)
-
-
-def _deep_minima(band: Band) -> list[Extremum]:
-    _, minima = profile_extrema(band.energies)
-    return [dip for dip in minima if dip.depth > DEEP * KCAL_PER_MOL]
 
 
 def _saddle(bench: Bench, potential: Potential, template: Structure, band: Band) -> SaddlePoint:

@@ -8,12 +8,13 @@ from typing import final
 
 import numpy as np
 
-from reactal.campaign.events import ArmPoint, Labelled, SaddleTest
+from reactal.campaign.events import ArmPoint, Labelled, SaddleTest, ValleyProbe
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Label, LabelFailure
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
 from reactal.stages.seed import RELAX
+from reactal.stages.valley import VALLEY, probe_valley, visited_frames
 from reactal.units import KCAL_PER_MOL
 
 __all__ = ["INTERMEDIATE", "MODE", "RANDOM", "SADDLE", "label"]
@@ -27,6 +28,7 @@ class _Tally:
     answers: list[Label | LabelFailure | None]
     computed: int = 0
     reused: int = 0
+    probed: int = 0  # gradients asked for beside the batch
     core_seconds: float = 0.0
     failures: Counter[str] = field(default_factory=Counter)
     failure_text: str = ""
@@ -37,17 +39,20 @@ def label(bench: Bench, state: CampaignState) -> Labelled:
     pending = state.pending
     assert pending is not None  # decide() only asks for it then
     batch = bench.pools.get(pending.batch)
+    valley, batch = batch[np.flatnonzero(batch.extra["role"] == VALLEY)], batch[np.flatnonzero(batch.extra["role"] != VALLEY)]
     tally = _label_all(bench, batch, iteration=pending.iteration)
+    probe, visited = _probe(bench, state, valley, pending.probe, tally) if len(valley) else (None, Frames.of([]))
     known = np.asarray([isinstance(answer, Label) for answer in tally.answers])
     labels = [answer if isinstance(answer, Label) else None for answer in tally.answers]
-    rows = batch.with_labels(labels)[known].with_extra(iteration=np.full(int(known.sum()), pending.iteration, dtype=np.int64))
+    rows = Frames.concat([batch.with_labels(labels)[known], visited])
+    rows = rows.with_extra(iteration=np.full(len(rows), pending.iteration, dtype=np.int64))
     version = _commit(bench, state, rows, iteration=pending.iteration)
     everything = bench.dataset(version)
     absurd = absurd_rows(everything, bench.config.training)[len(everything) - len(rows) :]
     saddle = _saddle_test(bench, state, batch, labels)
     event = Labelled(
         iteration=pending.iteration,
-        asked=int((batch.extra["role"] != RELAX).sum()),
+        asked=int((batch.extra["role"] != RELAX).sum()) + tally.probed,
         computed=tally.computed,
         reused=tally.reused,
         failed=sum(tally.failures.values()),
@@ -58,6 +63,7 @@ def label(bench: Bench, state: CampaignState) -> Labelled:
         dataset=version,
         rows=len(everything),
         saddle=saddle,
+        valley=probe,
         proof=pending.proof,
         arm=_arm_points(bench, state, batch, labels),
     )
@@ -84,6 +90,22 @@ def _label_all(bench: Bench, batch: Frames, *, iteration: int) -> _Tally:
             tally.core_seconds += outcome.answer.wall_seconds * bench.config.resources.threads
         bench.progress.update(done, {"failed": sum(tally.failures.values()), "reused": tally.reused})
     return tally
+
+
+def _probe(bench: Bench, state: CampaignState, valley: Frames, steps: int, tally: _Tally) -> tuple[ValleyProbe, Frames]:
+    """Ask the reference for the intermediate, and count what that costs."""
+    assert state.explored is not None
+    bench.progress.begin("probe", total=steps)
+    above = float(valley.energy[0]) - state.explored.ends_ev[0]
+    probe, found = probe_valley(bench, state, valley.structure(0), predicted_ev=above, steps=steps)
+    tally.probed = found.asked
+    tally.computed += found.computed
+    tally.reused += found.reused
+    tally.core_seconds += found.core_seconds * bench.config.resources.threads
+    if found.failure is not None:
+        tally.failures[str(found.failure.kind)] += 1
+        tally.failure_text = tally.failure_text or found.failure.message
+    return probe, visited_frames(found)
 
 
 def _commit(bench: Bench, state: CampaignState, rows: Frames, *, iteration: int) -> int:
@@ -176,6 +198,14 @@ def _summary(event: Labelled) -> str:
     if event.saddle is not None:
         test = event.saddle
         text += f"; saddle {test.model_kcal:.2f} model, {test.reference_kcal:.2f} reference, force {test.force_max:.2f}"
+    if event.valley is not None:
+        text += f"; {_probed(event.valley)}"
     if event.arm:
         text += f"; random arm force MAE {np.mean([point.force_mae for point in event.arm]):.3f}"
     return text
+
+
+def _probed(probe: ValleyProbe) -> str:
+    if probe.intermediate:
+        return f"an intermediate lies at {probe.kcal:.1f} kcal/mol"
+    return "the path's valley is no minimum of the reference"

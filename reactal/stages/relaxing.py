@@ -1,4 +1,4 @@
-"""Both ends relaxed side by side with the labeler, every gradient kept."""
+"""Structures relaxed side by side with the labeler, every gradient kept."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from reactal.exploration.relax import Relaxation
 from reactal.labeling.base import LabelPool
 from reactal.progress import Progress
 
-__all__ = ["RelaxedEnds", "relax_together"]
+__all__ = ["RelaxedStructures", "relax_together"]
 
 
 @final
 @dataclass
-class RelaxedEnds:
-    """What relaxing gave: for each end the structures visited with their labels, the best of them last."""
+class RelaxedStructures:
+    """What relaxing gave: for each start the structures visited with their labels, in order."""
 
     visited: list[list[tuple[Structure, Label]]]
     converged: list[bool]
@@ -28,19 +28,19 @@ class RelaxedEnds:
     core_seconds: float = 0.0
     order: list[tuple[Structure, Label]] = field(default_factory=list)
 
-    def best(self, end: int) -> tuple[Structure, Label]:
-        """The lowest structure of an end."""
-        return min(self.visited[end], key=lambda pair: pair[1].energy)
+    def best(self, start: int) -> tuple[Structure, Label]:
+        """The lowest structure reached from a start."""
+        return min(self.visited[start], key=lambda pair: pair[1].energy)
 
 
 def relax_together(
     starts: Sequence[Structure], pool: LabelPool, *, max_steps: int, force_max: float, progress: Progress
-) -> RelaxedEnds:
-    """One gradient of each unfinished end at a time, so that two slots are never idle while both relax."""
+) -> RelaxedStructures:
+    """One gradient of each unfinished search at a time, so that no slot is idle while several relax."""
     searches = [Relaxation(start, max_steps=max(max_steps, 1), force_max=force_max) for start in starts]
-    out = RelaxedEnds(visited=[[] for _ in starts], converged=[False] * len(starts))
-    while open_ends := [i for i, search in enumerate(searches) if not search.done]:
-        structures = [starts[i].moved(searches[i].ask()) for i in open_ends]
+    out = RelaxedStructures(visited=[[] for _ in starts], converged=[False] * len(starts))
+    while open_ones := [i for i, search in enumerate(searches) if not search.done]:
+        structures = [starts[i].moved(searches[i].ask()) for i in open_ones]
         answers: dict[int, Label] = {}
         for outcome in pool.label(structures):
             out.asked += 1
@@ -52,9 +52,9 @@ def relax_together(
             out.core_seconds += 0.0 if outcome.reused else outcome.answer.wall_seconds
             answers[outcome.index] = outcome.answer
             progress.update(out.asked, {"reused": out.reused})
-        for row, end in enumerate(open_ends):
-            out.visited[end].append((structures[row], answers[row]))
+        for row, start in enumerate(open_ones):
+            out.visited[start].append((structures[row], answers[row]))
             out.order.append((structures[row], answers[row]))
-            searches[end].tell(answers[row].energy, answers[row].forces)
+            searches[start].tell(answers[row].energy, answers[row].forces)
     out.converged = [search.converged for search in searches]
     return out

@@ -12,7 +12,7 @@ from reactal.exploration.modes import rattle
 from reactal.exploration.paths import align
 from reactal.stages.bench import Bench
 from reactal.stages.first_path import first_path
-from reactal.stages.relaxing import RelaxedEnds, relax_together
+from reactal.stages.relaxing import RelaxedStructures, relax_together
 from reactal.units import KCAL_PER_MOL
 
 __all__ = ["RELAX", "seed"]
@@ -67,7 +67,7 @@ def _nearly_same(a: Structure, b: Structure) -> bool:
     return bool(np.linalg.norm(moved, axis=1).max() < 0.2)
 
 
-def _stuck(ends: RelaxedEnds, problem: str) -> Seeded:
+def _stuck(ends: RelaxedStructures, problem: str) -> Seeded:
     return Seeded(
         reactant="",
         product="",

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from reactal.campaign.decide import Select
 from reactal.campaign.events import BatchChosen
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames
@@ -17,6 +18,7 @@ from reactal.selection.batch import RANDOM, SelectionSettings
 from reactal.selection.batch import select as select_from
 from reactal.stages.bench import Bench
 from reactal.stages.label import INTERMEDIATE, MODE, SADDLE
+from reactal.stages.valley import VALLEY
 
 __all__ = ["select"]
 
@@ -29,33 +31,37 @@ DOUBTFUL_FROM = 0.03  # eV/angstrom; less disagreement than this is agreement
 Rows = NDArray[np.int64]
 
 
-def select(bench: Bench, state: CampaignState, *, iteration: int, focus: bool, size: int, proof: bool = False) -> BatchChosen:
-    """From the pool of the last exploration, against everything that is labelled. A proof is the random arm alone."""
+def select(bench: Bench, state: CampaignState, wanted: Select) -> BatchChosen:
+    """From the pool of the last exploration, against everything that is labelled."""
     assert state.explored is not None
+    iteration, size = wanted.iteration, wanted.size
     bench.progress.begin(f"select {iteration}")
     pool = bench.pools.get(state.explored.pool)
     pool = pool.with_extra(source=pool.extra["role"], energy_predicted=pool.energy)
     picks = _Picks(pool, bench.dataset(state.dataset), bench.config, bench.rng("select", iteration, state.dataset))
-    if proof:
+    if wanted.proof:
         picks.draw(size)
     else:
         picks.take(np.flatnonzero(np.isin(pool.extra["role"], TESTS))[: max(size - 2, 1)], arm="test")
         share = max(1, round(bench.config.selection.random_share * size))
         picks.draw(min(share, size - len(picks)))
-        if not focus:
+        if not wanted.focus:
             picks.choose(round(DYNAMICS_SHARE * (size - len(picks))), roles=("dynamics",))
-        picks.choose(size - len(picks), roles=FOCUS if focus else PATH)
+        picks.choose(size - len(picks), roles=FOCUS if wanted.focus else PATH)
+        if wanted.probe:
+            picks.take(np.flatnonzero(pool.extra["role"] == VALLEY), arm="test")
     batch = picks.batch()
     event = BatchChosen(
         iteration=iteration + 1,
         batch=bench.pools.put(batch),
         batch_size=len(batch),
-        focus=focus,
-        proof=proof,
+        focus=wanted.focus,
+        probe=wanted.probe,
+        proof=wanted.proof,
         dropped=dict(picks.dropped),
     )
     roles = ", ".join(f"{count} {role}" for role, count in Counter(batch.extra["role"].tolist()).items())
-    bench.progress.end(f"{len(batch)} structures{' (proof)' if proof else ' (focus)' if focus else ''}: {roles}")
+    bench.progress.end(f"{len(batch)} structures{' (proof)' if wanted.proof else ' (focus)' if wanted.focus else ''}: {roles}")
     return event
 
 
@@ -100,7 +106,7 @@ class _Picks:
 
     def _free(self, roles: tuple[str, ...] | None) -> Rows:
         role = self._pool.extra["role"]
-        open_rows = ~np.isin(role, TESTS) if roles is None else np.isin(role, roles)
+        open_rows = ~np.isin(role, (*TESTS, VALLEY)) if roles is None else np.isin(role, roles)
         open_rows[self._rows] = False
         return np.flatnonzero(open_rows)
 

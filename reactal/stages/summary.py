@@ -41,6 +41,11 @@ def summarize(
         "verdict": str(state.outcome) if state.outcome else ("paused" if state.paused else "running"),
         "evidence": list(state.evidence),
         "barriers": [_barrier(state, newest)] if newest else [],
+        "intermediates": [
+            {"reference_kcal": probe.kcal, "force_max_ev_per_ang": probe.force_max, "structure": probe.key}
+            for probe in state.probes
+            if probe.intermediate
+        ],
         "reaction": {"reference_kcal": state.seeded.reference_kcal if state.seeded else None},
         "tolerance": {
             "barrier_kcal": config.verification.barrier_tolerance,

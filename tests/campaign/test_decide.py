@@ -22,7 +22,7 @@ from reactal.campaign.decide import (
     focused,
     holds,
 )
-from reactal.campaign.events import Finished, Outcome, Paused, Resumed, Trained, Verified, parse_event
+from reactal.campaign.events import Event, Finished, Outcome, Paused, Resumed, Trained, ValleyProbe, Verified, parse_event
 from reactal.campaign.state import CampaignState, fold
 from reactal.config import CampaignConfig
 from tests.campaign.journals import (
@@ -143,6 +143,70 @@ def test_a_fresh_budget_asks_for_fresh_evidence(config: CampaignConfig) -> None:
     assert isinstance(decide(fold(events), config), Train)
     assert isinstance(decide(fold([*events, *round_of(2)]), config), Train)
     assert decide(fold([*events, *round_of(2), *round_of(3)]), config) == Verify(3)
+
+
+def valleys(*through: str | None, first: int = 0) -> list[Event]:
+    """Rounds in which the band ran through a valley: through this intermediate, or one that nobody knows (None)."""
+    rounds = []
+    for iteration, name in enumerate(through, start=first):
+        saw = {"valley_kcal": 40.0, "through": name, "saddle": explored(iteration).saddle.model_copy(update={"refused": "doubt"})}
+        rounds += [trained(iteration), explored(iteration).model_copy(update=saw), chosen(iteration + 1), labelled(iteration + 1)]
+    return rounds
+
+
+def found(iteration: int, *, intermediate: bool = True) -> Event:
+    probe = ValleyProbe(key="third", intermediate=intermediate, kcal=38.0, force_max=0.03)
+    return labelled(iteration, asked=20).model_copy(update={"valley": probe})
+
+
+def test_a_valley_is_probed_once_it_was_there_in_two_rounds(config: CampaignConfig) -> None:
+    once, twice = [*beginning(), *valleys(None)[:2]], [*beginning(), *valleys(None, None)[:-2]]
+    assert decide(fold(once), config) == Select(0, focus=False, size=10)
+    assert decide(fold(twice), config) == Select(1, focus=False, size=10, probe=config.verification.probe_steps)
+    never = config.model_copy(update={"verification": config.verification.model_copy(update={"probe_steps": 0})})
+    assert decide(fold(twice), never) == Select(1, focus=False, size=10)
+
+
+def test_a_valley_is_not_probed_without_the_labels_for_it(config: CampaignConfig) -> None:
+    events = [*beginning(), *valleys(None, None)[:-2]]
+    spent = fold(events).labels_asked
+    few = spent + config.selection.batch + config.verification.probe_steps
+    for labels, probe in ((few, config.verification.probe_steps), (few - 1, 0)):
+        tight = config.model_copy(update={"budget": config.budget.model_copy(update={"labels": labels})})
+        assert decide(fold(events), tight) == Select(1, focus=False, size=10, probe=probe)
+
+
+def test_after_a_probe_in_vain_the_model_learns_before_the_next(config: CampaignConfig) -> None:
+    events = [*beginning(), *valleys(None, None)[:-1], found(2, intermediate=False)]
+    probes = []
+    for rounds in range(1, 5):
+        action = decide(fold([*events, *valleys(*[None] * rounds, first=2)[:-2]]), config)
+        assert isinstance(action, Select)
+        probes.append(action.probe)
+    assert probes == [0, 0, 0, config.verification.probe_steps]
+
+
+def test_an_intermediate_that_the_path_keeps_to_makes_it_stepwise(config: CampaignConfig) -> None:
+    events = [*beginning(), *valleys(None, None)[:-1], found(2)]
+    assert isinstance(decide(fold([*events, *valleys("third", first=2)[:2]]), config), Select)
+    action = decide(fold([*events, *valleys("third", "third", first=2)[:-2]]), config)
+    assert isinstance(action, Finish)
+    assert action.outcome is Outcome.STEPWISE
+    assert "38.0 kcal/mol" in action.evidence[0]
+    assert isinstance(decide(fold([*events, *valleys("third", None, first=2)[:-2]]), config), Select)
+
+
+def test_nothing_is_stepwise_whose_saddle_joins_both_ends(config: CampaignConfig) -> None:
+    events = [*beginning(), *valleys(None, None)[:-1], found(2), *valleys("third", "third", first=2)[:-2]]
+    last = explored(3).model_copy(update={"valley_kcal": 40.0, "through": "third"})
+    assert isinstance(decide(fold([*events[:-1], last]), config), Select)
+
+
+def test_a_fresh_budget_asks_for_fresh_evidence_of_the_steps(config: CampaignConfig) -> None:
+    events = [*beginning(), *valleys(None, None)[:-1], found(2), *valleys("third", "third", first=2)[:-2]]
+    events += [Finished(outcome=Outcome.STEPWISE, evidence=("said",)), Resumed(reason="night")]
+    assert isinstance(decide(fold(events), config), Select)
+    assert isinstance(decide(fold([*events, *valleys("third", "third", first=4)[:-2]]), config), Finish)
 
 
 def test_focus_begins_near_the_saddle(config: CampaignConfig) -> None:

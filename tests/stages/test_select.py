@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from reactal.campaign.decide import Select
 from reactal.campaign.events import BatchChosen, Labelled
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Structure
@@ -35,7 +36,7 @@ def candidates(*, disagreement: float = 0.3) -> Frames:
 
 
 def selected(
-    bench: Bench, pool: Frames, *, focus: bool = False, size: int = SIZE, iteration: int = 0, proof: bool = False
+    bench: Bench, pool: Frames, *, focus: bool = False, size: int = SIZE, iteration: int = 0, proof: bool = False, probe: int = 0
 ) -> tuple[BatchChosen, Frames]:
     known = pool_of([REACTANT], ["relax"], arm=["seed"], iteration=[0])
     version = bench.datasets.commit(bench.config.name, known, theory=bench.theory.fingerprint)
@@ -55,7 +56,7 @@ def selected(
         arm=(),
     )
     state = CampaignState(seeded=seeded(bench), labelled=(event,), explored=explored(bench.pools.put(pool), ends_ev=(0.0, 0.0)))
-    chosen = select(bench, state, iteration=iteration, focus=focus, size=size, proof=proof)
+    chosen = select(bench, state, Select(iteration, focus=focus, size=size, proof=proof, probe=probe))
     return chosen, bench.pools.get(chosen.batch)
 
 
@@ -99,6 +100,15 @@ def test_predictions_travel_with_the_batch(bench: Bench) -> None:
         assert batch.energy[row] == pool.energy[same]
         assert np.array_equal(batch.forces[batch.atoms(row)], pool.forces[pool.atoms(same)])
         assert batch.extra["disagreement"][row] == pool.extra["disagreement"][same]
+
+
+def test_a_valley_is_taken_only_where_it_is_to_be_probed(bench: Bench) -> None:
+    pool = Frames.concat([candidates(), pool_of([moved(SADDLE, 0.0, sideways=1.5)], ["valley"])])
+    _, plain = selected(bench, pool, size=len(pool))
+    assert "valley" not in plain.extra["role"]
+    event, probing = selected(bench, pool, probe=7)
+    assert probing.extra["role"].tolist().count("valley") == 1
+    assert (event.probe, event.batch_size) == (7, SIZE + 1)
 
 
 @pytest.mark.parametrize("focus", [False, True])
