@@ -2,6 +2,8 @@
 PYTHON ?= python3
 CAMPAIGN ?= examples/sn2-chloride/campaign.yaml
 BIN := .venv/bin
+# files side by side, in the order of tests/conftest.py; the tests start servers and programs and mostly wait for them
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 BENCHMARKS := label train explore select density store scale reactions quickstart
 
 .DEFAULT_GOAL := help
@@ -18,10 +20,10 @@ run: setup ## a whole campaign: Cl- + CH3Cl from its two ends to a verified barr
 	@$(BIN)/reactal run $(CAMPAIGN)
 
 test: setup ## every test, the fast ones first
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-fast: setup ## the tests that take seconds
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 lint: setup ## style, types, layers
 	$(BIN)/ruff check .
