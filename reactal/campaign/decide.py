@@ -27,7 +27,7 @@ __all__ = [
     "holds",
 ]
 
-BETWEEN_PROBES = 3  # labelled batches: the model must have learnt something before the reference is asked again
+PROBES = 3  # valleys that the reference is made to relax, in one campaign
 
 
 @final
@@ -200,12 +200,14 @@ def _proofs(state: CampaignState) -> tuple[Labelled, ...]:
 
 
 def _probe(state: CampaignState, config: CampaignConfig, labels: int) -> int:
-    """Gradients for the valley that the band has run through round after round, unless the reference knows it already."""
-    steps, recent = config.verification.probe_steps, _newest(state, config)
-    if recent is None or labels < steps or any(e.valley_kcal is None or e.through is not None for e in recent):
+    """Gradients to relax the band's valley with, once the reference all but agreed with the last one. The first is paid for."""
+    steps, now = config.verification.probe_steps, state.explored
+    last = state.labelled[-1].valley if state.labelled else None
+    if now is None or now.valley_kcal is None or now.through is not None or last is None or last.force_max is None:
         return 0
-    since = next((n for n, labelled in enumerate(reversed(state.labelled)) if labelled.valley is not None), None)
-    return steps if since is None or since >= BETWEEN_PROBES else 0
+    near = last.force_max <= config.selection.focus_force
+    done = sum(probe.relaxed for probe in state.probes)
+    return steps if near and done < PROBES and labels >= steps else 0
 
 
 def _stepwise(state: CampaignState, config: CampaignConfig) -> Finish | None:

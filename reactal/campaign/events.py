@@ -143,13 +143,14 @@ class ArmPoint(_Value):
 
 
 class ValleyProbe(_Value):
-    """A valley of the band, with the bonds of neither end, as the reference relaxes it. Energies above the reactant's."""
+    """A valley of the band, with the bonds of neither end, as the reference sees it. Energies above the reactant's."""
 
-    key: str  # the lowest structure reached
+    key: str  # where the model's valley is or, if the reference relaxed it, the lowest structure reached
     intermediate: bool  # it converged to a minimum that has the bonds of neither end
     kcal: float | None = None
     force_max: float | None = None  # eV/angstrom
-    start_error_kcal: float | None = None  # of the model, where the relaxation began
+    start_error_kcal: float | None = None  # of the model, at its valley
+    relaxed: bool = False  # the reference took more than one step
 
 
 class Labelled(_Event):

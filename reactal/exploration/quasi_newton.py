@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bfgs", "bofill", "downhill_step", "limited", "uphill_step"]
+__all__ = ["bfgs", "bofill", "downhill_step", "limited", "stiffened", "uphill_step"]
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +42,12 @@ def downhill_step(hessian: Floats, gradient: Floats) -> Floats:
     values, modes = np.linalg.eigh(hessian)
     along = modes.T @ gradient
     return np.asarray(modes @ (-along / (values - _shift(values, along))))
+
+
+def stiffened(hessian: Floats, least: float) -> Floats:
+    """The same modes, each with the size of its curvature and at least `least` (eV/angstrom^2): what a descent starts from."""
+    values, modes = np.linalg.eigh(hessian)
+    return np.asarray((modes * np.maximum(np.abs(values), least)) @ modes.T)
 
 
 def uphill_step(values: Floats, modes: Floats, gradient: Floats, follow: int) -> Floats:

@@ -23,16 +23,23 @@ _SMALLEST_TRUST = 0.01  # angstrom
 class Relaxation:
     """A minimum search that owns no potential: `tell` the energy (eV) and forces (N, 3) at what it `ask`s for.
 
-    Quasi-Newton from a geometric guess of the Hessian, with a trust radius; a step that raises the energy is taken
-    back, though its gradient is learnt from. Deterministic.
+    Quasi-Newton from a positive `hessian` (3N, 3N), else a geometric guess of it, with a trust radius; a step that raises
+    the energy is taken back, though its gradient is learnt from. Deterministic.
     """
 
     def __init__(
-        self, start: Structure, *, max_steps: int = 15, force_max: float = 0.05, trust: float = 0.15, largest_trust: float = 0.3
+        self,
+        start: Structure,
+        *,
+        max_steps: int = 15,
+        force_max: float = 0.05,
+        trust: float = 0.15,
+        largest_trust: float = 0.3,
+        hessian: Floats | None = None,
     ) -> None:
         self._shape = start.positions.shape
         self._next = start.positions.reshape(-1).copy()
-        self._hessian = guess_hessian(start.numbers, start.positions)
+        self._hessian = guess_hessian(start.numbers, start.positions) if hessian is None else hessian
         self._max_steps, self._force_max = max_steps, force_max
         self._trust, self._largest_trust = trust, largest_trust
         self._best: tuple[Floats, float, Floats] | None = None  # place, energy, gradient

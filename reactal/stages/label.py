@@ -41,7 +41,7 @@ def label(bench: Bench, state: CampaignState) -> Labelled:
     batch = bench.pools.get(pending.batch)
     valley, batch = batch[np.flatnonzero(batch.extra["role"] == VALLEY)], batch[np.flatnonzero(batch.extra["role"] != VALLEY)]
     tally = _label_all(bench, batch, iteration=pending.iteration)
-    probe, visited = _probe(bench, state, valley, pending.probe, tally) if len(valley) else (None, Frames.of([]))
+    probe, visited = _probe(bench, state, valley, max(1, pending.probe), tally) if len(valley) else (None, Frames.of([]))
     known = np.asarray([isinstance(answer, Label) for answer in tally.answers])
     labels = [answer if isinstance(answer, Label) else None for answer in tally.answers]
     rows = Frames.concat([batch.with_labels(labels)[known], visited])
@@ -93,9 +93,10 @@ def _label_all(bench: Bench, batch: Frames, *, iteration: int) -> _Tally:
 
 
 def _probe(bench: Bench, state: CampaignState, valley: Frames, steps: int, tally: _Tally) -> tuple[ValleyProbe, Frames]:
-    """Ask the reference for the intermediate, and count what that costs."""
+    """Ask the reference about the valley, and count what that costs."""
     assert state.explored is not None
-    bench.progress.begin("probe", total=steps)
+    if steps > 1:
+        bench.progress.begin("probe", total=steps)
     above = float(valley.energy[0]) - state.explored.ends_ev[0]
     probe, found = probe_valley(bench, state, valley.structure(0), predicted_ev=above, steps=steps)
     tally.probed = found.asked
@@ -208,4 +209,5 @@ def _summary(event: Labelled) -> str:
 def _probed(probe: ValleyProbe) -> str:
     if probe.intermediate:
         return f"an intermediate lies at {probe.kcal:.1f} kcal/mol"
-    return "the path's valley is no minimum of the reference"
+    force = "" if probe.force_max is None else f", force {probe.force_max:.2f}"
+    return f"valley of the path{force}"

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reactal.chem import Label, LabelFailure, Structure
 from reactal.exploration.relax import Relaxation
 from reactal.labeling.base import LabelPool
@@ -34,10 +37,16 @@ class RelaxedStructures:
 
 
 def relax_together(
-    starts: Sequence[Structure], pool: LabelPool, *, max_steps: int, force_max: float, progress: Progress
+    starts: Sequence[Structure],
+    pool: LabelPool,
+    *,
+    max_steps: int,
+    force_max: float,
+    progress: Progress,
+    hessian: NDArray[np.float64] | None = None,
 ) -> RelaxedStructures:
     """One gradient of each unfinished search at a time, so that no slot is idle while several relax."""
-    searches = [Relaxation(start, max_steps=max(max_steps, 1), force_max=force_max) for start in starts]
+    searches = [Relaxation(start, max_steps=max(max_steps, 1), force_max=force_max, hessian=hessian) for start in starts]
     out = RelaxedStructures(visited=[[] for _ in starts], converged=[False] * len(starts))
     while open_ones := [i for i, search in enumerate(searches) if not search.done]:
         structures = [starts[i].moved(searches[i].ask()) for i in open_ones]

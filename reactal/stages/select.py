@@ -22,7 +22,7 @@ from reactal.stages.valley import VALLEY
 
 __all__ = ["select"]
 
-TESTS = (SADDLE, MODE, INTERMEDIATE, "top")  # always labelled: they judge the model where it matters
+TESTS = (SADDLE, MODE, INTERMEDIATE, VALLEY, "top")  # always labelled: they judge the model where it matters
 FOCUS = ("near saddle", "path", "between")
 PATH = ("path", "between", "descent", "near saddle")
 DYNAMICS_SHARE = 0.25  # of what is chosen actively in an ordinary round
@@ -48,8 +48,6 @@ def select(bench: Bench, state: CampaignState, wanted: Select) -> BatchChosen:
         if not wanted.focus:
             picks.choose(round(DYNAMICS_SHARE * (size - len(picks))), roles=("dynamics",))
         picks.choose(size - len(picks), roles=FOCUS if wanted.focus else PATH)
-        if wanted.probe:
-            picks.take(np.flatnonzero(pool.extra["role"] == VALLEY), arm="test")
     batch = picks.batch()
     event = BatchChosen(
         iteration=iteration + 1,
@@ -106,7 +104,7 @@ class _Picks:
 
     def _free(self, roles: tuple[str, ...] | None) -> Rows:
         role = self._pool.extra["role"]
-        open_rows = ~np.isin(role, (*TESTS, VALLEY)) if roles is None else np.isin(role, roles)
+        open_rows = ~np.isin(role, TESTS) if roles is None else np.isin(role, roles)
         open_rows[self._rows] = False
         return np.flatnonzero(open_rows)
 

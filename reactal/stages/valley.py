@@ -1,7 +1,7 @@
 """A valley of the band that belongs to neither end: found on the model, then asked of the reference.
 
 A barrier that is really two cannot be verified as one. What tells them apart is whether the reference, too, has a minimum
-there: the valley is relaxed with the labeler, and the gradients teach the model where its path must run through.
+there. The model walks there by itself, one label a round; once the reference all but agrees, it relaxes the rest of the way.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from reactal.campaign.events import ValleyProbe
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Structure
 from reactal.exploration.bonds import same_bonds
+from reactal.exploration.hessian import hessian_of
 from reactal.exploration.neb import Band
 from reactal.exploration.profile import profile_extrema
+from reactal.exploration.quasi_newton import stiffened
 from reactal.exploration.relax import Relaxation
 from reactal.potentials.base import Potential
 from reactal.stages.bench import Bench
@@ -28,8 +30,9 @@ __all__ = ["VALLEY", "Valley", "deep_minima", "find_valley", "probe_valley", "vi
 
 VALLEY = "valley"  # role of the structure from which the reference relaxes
 DEEP = 1.5  # kcal/mol; a shallower dip of the band is no intermediate
-STEPS = 60  # on the model, from the band's image down
+STEPS = 120  # on the model, from the band's image down
 SLOPE = 0.05  # eV/angstrom where the model's valley ends
+SOFTEST = 0.3  # eV/angstrom^2; the model's curvatures are trusted down to this
 
 Floats = NDArray[np.float64]
 
@@ -69,14 +72,23 @@ def find_valley(
 def probe_valley(
     bench: Bench, state: CampaignState, start: Structure, *, predicted_ev: float, steps: int
 ) -> tuple[ValleyProbe, RelaxedStructures]:
-    """Relax it with the labeler. `predicted_ev`: the model's energy of it above the reactant, from before."""
+    """Label it, and from the second step on relax it with the labeler.
+
+    `predicted_ev`: the model's energy of it above the reactant, from before.
+    """
     assert state.seeded is not None
-    pool, rule = bench.label_pool(), bench.config.seeding
-    found = relax_together([start], pool, max_steps=steps, force_max=rule.relax_force, progress=bench.progress)
+    found = relax_together(
+        [start],
+        bench.label_pool(),
+        max_steps=steps,
+        force_max=bench.config.seeding.relax_force,
+        progress=bench.progress,
+        hessian=_curvatures(bench, state, start) if steps > 1 else None,
+    )
     reactant = bench.label_of(state.seeded.reactant)
     ends = (bench.structure_of(state.seeded.reactant), bench.structure_of(state.seeded.product))
     if not found.visited[0]:
-        return ValleyProbe(key=start.key, intermediate=False), found
+        return ValleyProbe(key=start.key, intermediate=False, relaxed=steps > 1), found
     first, (low, answer) = found.visited[0][0][1], found.best(0)
     return ValleyProbe(
         key=low.key,
@@ -84,6 +96,7 @@ def probe_valley(
         start_error_kcal=(predicted_ev - (first.energy - reactant.energy)) / KCAL_PER_MOL,
         force_max=float(np.linalg.norm(answer.forces, axis=1).max()),
         intermediate=found.converged[0] and _strange(low, ends),
+        relaxed=steps > 1,
     ), found
 
 
@@ -91,6 +104,15 @@ def visited_frames(found: RelaxedStructures) -> Frames:
     """Every structure that was paid for, with its label."""
     structures, labels = [structure for structure, _ in found.order], [label for _, label in found.order]
     return Frames.of(structures, labels, role=np.full(len(labels), VALLEY), arm=np.full(len(labels), "test"))
+
+
+def _curvatures(bench: Bench, state: CampaignState, start: Structure) -> Floats | None:
+    """The model's, which knows the soft modes that a guess does not."""
+    from reactal.potentials.export import load_committee
+
+    if state.trained is None:
+        return None
+    return stiffened(hessian_of(load_committee(bench.models.get(state.trained.model)), start, start.positions), SOFTEST)
 
 
 def _strange(here: Structure, ends: tuple[Structure, Structure]) -> bool:

@@ -154,36 +154,51 @@ def valleys(*through: str | None, first: int = 0) -> list[Event]:
     return rounds
 
 
+def seen(iteration: int, *, force: float) -> Event:
+    """A batch with the label of the model's valley in it."""
+    probe = ValleyProbe(key="there", intermediate=False, kcal=41.0, force_max=force)
+    return labelled(iteration).model_copy(update={"valley": probe})
+
+
 def found(iteration: int, *, intermediate: bool = True) -> Event:
-    probe = ValleyProbe(key="third", intermediate=intermediate, kcal=38.0, force_max=0.03)
+    probe = ValleyProbe(key="third", intermediate=intermediate, kcal=38.0, force_max=0.03, relaxed=True)
     return labelled(iteration, asked=20).model_copy(update={"valley": probe})
 
 
-def test_a_valley_is_probed_once_it_was_there_in_two_rounds(config: CampaignConfig) -> None:
-    once, twice = [*beginning(), *valleys(None)[:2]], [*beginning(), *valleys(None, None)[:-2]]
-    assert decide(fold(once), config) == Select(0, focus=False, size=10)
-    assert decide(fold(twice), config) == Select(1, focus=False, size=10, probe=config.verification.probe_steps)
+def near_a_valley(config: CampaignConfig) -> list[Event]:
+    return [*beginning(), *valleys(None)[:-1], seen(1, force=config.selection.focus_force), *valleys(None, first=1)[:-2]]
+
+
+def test_a_valley_is_relaxed_once_the_reference_all_but_agrees(config: CampaignConfig) -> None:
+    steps = config.verification.probe_steps
+    assert decide(fold([*beginning(), *valleys(None)[:2]]), config) == Select(0, focus=False, size=10)
+    near = near_a_valley(config)
+    assert decide(fold(near), config) == Select(1, focus=False, size=10, probe=steps)
+    far = [*near[:-2], trained(1), explored(1)]
+    assert decide(fold(far), config) == Select(1, focus=False, size=10)
+    wrong = [*beginning(), *valleys(None)[:-1], seen(1, force=config.selection.focus_force + 0.1), *near[-2:]]
+    assert decide(fold(wrong), config) == Select(1, focus=False, size=10)
     never = config.model_copy(update={"verification": config.verification.model_copy(update={"probe_steps": 0})})
-    assert decide(fold(twice), never) == Select(1, focus=False, size=10)
+    assert decide(fold(near), never) == Select(1, focus=False, size=10)
 
 
-def test_a_valley_is_not_probed_without_the_labels_for_it(config: CampaignConfig) -> None:
-    events = [*beginning(), *valleys(None, None)[:-2]]
-    spent = fold(events).labels_asked
-    few = spent + config.selection.batch + config.verification.probe_steps
+def test_a_valley_is_not_relaxed_without_the_labels_for_it(config: CampaignConfig) -> None:
+    events = near_a_valley(config)
+    few = fold(events).labels_asked + config.selection.batch + config.verification.probe_steps
     for labels, probe in ((few, config.verification.probe_steps), (few - 1, 0)):
         tight = config.model_copy(update={"budget": config.budget.model_copy(update={"labels": labels})})
         assert decide(fold(events), tight) == Select(1, focus=False, size=10, probe=probe)
 
 
-def test_after_a_probe_in_vain_the_model_learns_before_the_next(config: CampaignConfig) -> None:
-    events = [*beginning(), *valleys(None, None)[:-1], found(2, intermediate=False)]
-    probes = []
-    for rounds in range(1, 5):
-        action = decide(fold([*events, *valleys(*[None] * rounds, first=2)[:-2]]), config)
+def test_relaxing_in_vain_has_an_end(config: CampaignConfig) -> None:
+    large = config.model_copy(update={"budget": config.budget.model_copy(update={"labels": 1000})})
+    events, probes = near_a_valley(config), []
+    for iteration in range(2, 7):
+        action = decide(fold(events), large)
         assert isinstance(action, Select)
         probes.append(action.probe)
-    assert probes == [0, 0, 0, config.verification.probe_steps]
+        events += [chosen(iteration), found(iteration, intermediate=False), *valleys(None, first=iteration)[:-2]]
+    assert probes == [large.verification.probe_steps] * 3 + [0, 0]
 
 
 def test_an_intermediate_that_the_path_keeps_to_makes_it_stepwise(config: CampaignConfig) -> None:

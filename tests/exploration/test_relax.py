@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from reactal.chem import Frames, Structure
+from reactal.exploration.hessian import hessian_of
+from reactal.exploration.quasi_newton import stiffened
 from reactal.exploration.relax import Relaxation
 from tests.exploration.surfaces import WELLS, Surface, hcch, leps, morse_pair, rotor
 
 
-def relaxed(surface: Surface, start: Structure, **limits: float) -> Relaxation:
-    search = Relaxation(start, **limits)  # type: ignore[arg-type]
+def relaxed(surface: Surface, start: Structure, **limits: Any) -> Relaxation:
+    search = Relaxation(start, **limits)
     while not search.done:
         frames = Frames.repeat(start, search.ask())
         seen = surface.predict(frames)
@@ -64,3 +68,23 @@ def test_before_the_first_answer_it_stands_where_it_began() -> None:
     search = Relaxation(start)
     assert (search.ask() == start.positions).all()
     assert search.force_norm == float("inf")
+
+
+def test_known_curvatures_find_a_soft_valley_at_once() -> None:
+    """Stiff one way, soft the other: the guess knows nothing of the second, the surface's own Hessian does."""
+
+    def trough(x: np.ndarray) -> np.ndarray:
+        return 20.0 * (x[:, 1, 0] - 1.0) ** 2 + 0.2 * x[:, 1, 1] ** 2
+
+    start = Structure((1, 1), [[0, 0, 0], [1.02, 0.25, 0]])
+    surface = Surface(trough)
+    hessian = stiffened(hessian_of(surface, start, start.positions), 0.3)
+    guessed, known = (relaxed(surface, start, max_steps=50, force_max=0.01, **h) for h in ({}, {"hessian": hessian}))
+    assert known.converged
+    assert known.steps < guessed.steps
+
+
+def test_stiffened_curvatures_are_positive_and_keep_their_modes() -> None:
+    modes = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+    again = stiffened((modes * np.array([-3.0, 0.0, 0.1, 20.0])) @ modes.T, 0.3)
+    assert np.allclose(modes.T @ again @ modes, np.diag([3.0, 0.3, 0.3, 20.0]))

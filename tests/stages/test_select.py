@@ -102,13 +102,11 @@ def test_predictions_travel_with_the_batch(bench: Bench) -> None:
         assert batch.extra["disagreement"][row] == pool.extra["disagreement"][same]
 
 
-def test_a_valley_is_taken_only_where_it_is_to_be_probed(bench: Bench) -> None:
+def test_a_valley_is_a_test_and_how_far_to_relax_it_goes_along(bench: Bench) -> None:
     pool = Frames.concat([candidates(), pool_of([moved(SADDLE, 0.0, sideways=1.5)], ["valley"])])
-    _, plain = selected(bench, pool, size=len(pool))
-    assert "valley" not in plain.extra["role"]
-    event, probing = selected(bench, pool, probe=7)
-    assert probing.extra["role"].tolist().count("valley") == 1
-    assert (event.probe, event.batch_size) == (7, SIZE + 1)
+    event, batch = selected(bench, pool, probe=7)
+    assert batch.extra["arm"][batch.extra["role"] == "valley"].tolist() == ["test"]
+    assert (event.probe, event.batch_size) == (7, SIZE)
 
 
 @pytest.mark.parametrize("focus", [False, True])
