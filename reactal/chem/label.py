@@ -24,6 +24,7 @@ class FailureKind(StrEnum):
     WRONG_STATE = "wrong_state"
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out_of_memory"
+    SCRATCH_FULL = "scratch_full"
     INVALID_INPUT = "invalid_input"
     CRASHED = "crashed"
     UNREADABLE_OUTPUT = "unreadable_output"

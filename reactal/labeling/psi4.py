@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from typing import Any, final
@@ -10,11 +11,12 @@ import numpy as np
 
 from reactal.chem import Attempt, FailureKind, Label, LabelFailure, Structure, Theory
 from reactal.chem.structure import KEY_RESOLUTION
-from reactal.errors import ConfigError, LabelerUnavailable, UnknownTheory
+from reactal.errors import ConfigError, LabelerUnavailable, NonFinite, UnknownTheory
 from reactal.labeling.base import LabelingResources
 from reactal.labeling.ladder import rungs
+from reactal.labeling.psi4_failures import WorkerFailed, WorkerTooBig, WorkerUnreadable
 from reactal.labeling.psi4_keywords import DEFAULTS, check_keywords
-from reactal.labeling.psi4_process import Psi4Process, WorkerFailed, WorkerTooBig
+from reactal.labeling.psi4_process import Psi4Process
 from reactal.units import BOHR, HARTREE
 
 __all__ = ["Psi4Labeler", "check_psi4_theory"]
@@ -22,6 +24,7 @@ __all__ = ["Psi4Labeler", "check_psi4_theory"]
 LABELS_PER_PROCESS = 200  # Psi4's memory grows from call to call, and its scratch handling wears out
 RESIDENT_SLACK_MIB = 500  # above the memory Psi4 was given, before its process is renewed
 CHECK_SECONDS = 120.0
+HEALTHY = (FailureKind.SCF_NOT_CONVERGED, FailureKind.INVALID_INPUT)  # failures that leave Psi4 as it was
 
 
 @final
@@ -48,6 +51,7 @@ class Psi4Labeler:
             tried = time.monotonic()
             try:
                 answer = self._running().ask(self._request(structure), timeout_s=self._resources.timeout_seconds)
+                return self._outcome(structure, answer, attempts)
             except WorkerFailed as error:
                 self._discard()
                 attempts.append(Attempt((), str(error.kind), time.monotonic() - tried, error.log))
@@ -56,8 +60,6 @@ class Psi4Labeler:
                 if isinstance(error, WorkerTooBig) or len(attempts) >= self._resources.attempts:
                     message = f"{error} ({len(attempts)} of {self._resources.attempts} attempts)"
                     return self._failure(structure, error.kind, message, tuple(attempts))
-                continue
-            return self._outcome(structure, answer, attempts)
 
     def close(self) -> None:
         self._closed = True
@@ -87,14 +89,24 @@ class Psi4Labeler:
         return {"task": "gradient", "ladder": rungs(self.theory)} | _described(self.theory, structure)
 
     def _outcome(self, structure: Structure, answer: dict[str, Any], earlier: list[Attempt]) -> Label | LabelFailure:
-        attempts = (*earlier, *(Attempt.from_json(attempt) for attempt in answer["attempts"]))
-        if not answer["ok"]:
-            return self._failure(structure, FailureKind(answer["kind"]), answer["message"], attempts)
-        result = answer["result"]
+        """Raises `WorkerUnreadable` for an answer that does not have what an answer has."""
+        try:
+            attempts = (*earlier, *(Attempt.from_json(attempt) for attempt in answer["attempts"]))
+            if answer["ok"]:
+                return self._label(structure, answer["result"], attempts)
+            kind, message = FailureKind(answer["kind"]), str(answer["message"])
+        except (KeyError, TypeError, ValueError, AttributeError, NonFinite) as error:
+            if self._process is not None:
+                self._process.kill()
+            raise WorkerUnreadable(json.dumps(answer).encode(), "") from error
+        if kind not in HEALTHY:
+            self._discard()  # it holds files open and buffers half filled
+        return self._failure(structure, kind, message, attempts)
+
+    def _label(self, structure: Structure, result: dict[str, Any], attempts: tuple[Attempt, ...]) -> Label:
         gradient = np.asarray(result["gradient"], dtype=np.float64)
         if gradient.shape != structure.positions.shape:
-            message = f"Psi4 gave a gradient of shape {gradient.shape} for {len(structure)} atoms"
-            return self._failure(structure, FailureKind.UNREADABLE_OUTPUT, message, attempts)
+            raise ValueError(f"a gradient of shape {gradient.shape} for {len(structure)} atoms")
         return Label(
             structure_key=structure.key,
             theory=self.theory.fingerprint,

@@ -12,13 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, final
 
-from reactal.chem import FailureKind
-from reactal.errors import LabelerUnavailable, ReactalError
+from reactal.errors import LabelerUnavailable
 from reactal.labeling.base import LabelingResources
 from reactal.labeling.locate import find_psi4
+from reactal.labeling.psi4_failures import WorkerDied, WorkerFailed, WorkerSilent, WorkerTooBig, WorkerUnreadable
+from reactal.labeling.psi4_memory import oom_kills, resident_mib
 from reactal.labeling.scratch import ScratchFolder
 
-__all__ = ["Psi4Process", "WorkerDied", "WorkerFailed", "WorkerSilent", "WorkerTooBig", "WorkerUnreadable"]
+__all__ = ["Psi4Process"]
 
 PROGRAM = Path(__file__).with_name("psi4_worker.py")
 LOGS = ("psi4.log", "stdout.log")
@@ -27,67 +28,10 @@ START_SECONDS = 120.0  # a cold import from a network disk
 GRACE_SECONDS = 5.0
 MEMORY_FACTOR = 1.25  # Psi4 keeps to the memory it is told to use only roughly,
 MEMORY_SLACK_MIB = 1000  # and does not count its libraries and small things
+NEAR = 0.8  # of its limit: a process so big that is killed from outside was killed for memory
 LOOK_SECONDS = 0.5  # between looks at how big it has grown
+ANSWER_LIMIT = 1 << 25  # bytes of one line; a gradient has some 60 for each atom
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-class WorkerFailed(ReactalError):
-    """No answer, and the process is gone; `log` is the end of what it wrote."""
-
-    kind = FailureKind.CRASHED
-
-    def __init__(self, message: str, log: str) -> None:
-        super().__init__(message)
-        self.log = log
-
-
-class WorkerDied(WorkerFailed):
-    """It ended without an answer; `status` is its exit status, negative for a signal."""
-
-    def __init__(self, status: int, log: str) -> None:
-        super().__init__(f"Psi4's process ended {_how(status)} without an answer", log)
-        if status == -signal.SIGKILL or "bad_alloc" in log or "MemoryError" in log:  # the kernel's way to find memory
-            self.kind = FailureKind.OUT_OF_MEMORY
-
-
-class WorkerSilent(WorkerFailed):
-    """No answer before the deadline; it has been killed."""
-
-    kind = FailureKind.TIMEOUT
-
-    def __init__(self, seconds: float, log: str) -> None:
-        super().__init__(f"no answer from Psi4 within {seconds:g} s", log)
-
-
-class WorkerTooBig(WorkerFailed):
-    """It took more memory than it may; it has been killed, before the kernel kills something else.
-
-    A limit on its address space would not do: OpenBLAS asks for ever for what it is refused.
-    """
-
-    kind = FailureKind.OUT_OF_MEMORY
-
-    def __init__(self, resident_mib: float, limit_mib: float, log: str) -> None:
-        message = f"Psi4 took {resident_mib:.0f} MiB, above its limit of {limit_mib:.0f} MiB; raise memory_mib"
-        super().__init__(message, log)
-
-
-class WorkerUnreadable(WorkerFailed):
-    """The answer is not the JSON object that was asked for; it has been killed."""
-
-    kind = FailureKind.UNREADABLE_OUTPUT
-
-    def __init__(self, line: bytes, log: str) -> None:
-        super().__init__(f"Psi4's process answered what cannot be read: {line[:80]!r}", log)
-
-
-def _how(status: int) -> str:
-    if status >= 0:
-        return f"with status {status}"
-    try:
-        return f"by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"by signal {-status}"
 
 
 @final
@@ -101,6 +45,8 @@ class Psi4Process:
         self._buffer = b""
         self._answered = 0
         self._busy = False
+        self._largest_mib = 0.0
+        self._oom_kills = oom_kills()
         self._limit_mib = MEMORY_FACTOR * resources.memory_mib + MEMORY_SLACK_MIB
         lifeline, self._lifeline = os.pipe()
         try:
@@ -141,6 +87,7 @@ class Psi4Process:
     def ask(self, request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
         """The answer to a request. Raises `WorkerFailed`; the process is then gone."""
         self._busy = True
+        self._largest_mib, self._oom_kills = 0.0, oom_kills()
         try:
             self._send(request | {"id": self._answered})
             answer = self._receive(timeout_s)
@@ -212,19 +159,23 @@ class Psi4Process:
             selector.register(descriptor, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
                 remaining = deadline - time.monotonic()
-                if not selector.select(min(LOOK_SECONDS, max(0.0, remaining))):
+                ready = selector.select(min(LOOK_SECONDS, max(0.0, remaining)))
+                if not ready or remaining <= 0:  # one that never stops talking says nothing either
                     self._look(remaining, timeout_s)
                     continue
                 piece = os.read(descriptor, 1 << 16)
                 if not piece:
                     raise self._died()
                 self._buffer += piece
+                if len(self._buffer) > ANSWER_LIMIT:
+                    raise self._unreadable(self._buffer)
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
     def _look(self, remaining_s: float, timeout_s: float) -> None:
         """End it if it has had its time or has grown too big."""
         size = self.resident_mib
+        self._largest_mib = max(self._largest_mib, size)
         if remaining_s > 0 and size <= self._limit_mib:
             return
         log = self._log()
@@ -237,7 +188,8 @@ class Psi4Process:
         except subprocess.TimeoutExpired:  # it closed its output and lives on
             self.kill()
             status = self._process.wait()
-        return WorkerDied(status, self._log())
+        starved = status == -signal.SIGKILL and (oom_kills() > self._oom_kills or self._largest_mib > NEAR * self._limit_mib)
+        return WorkerDied(status, self._log(), starved=starved)
 
     def _unreadable(self, line: bytes) -> WorkerUnreadable:
         log = self._log()
@@ -254,14 +206,6 @@ class Psi4Process:
             except OSError:
                 continue
         return "".join(tails)[-LOG_TAIL:]
-
-
-def resident_mib(pid: int) -> float:
-    """What a process has in memory; 0 where that cannot be asked."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / (1 << 20)
-    except (OSError, ValueError, IndexError):
-        return 0.0
 
 
 def _arguments(resources: LabelingResources, scratch: Path, lifeline: int) -> list[str]:

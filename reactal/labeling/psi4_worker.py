@@ -17,6 +17,7 @@ sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != _HERE]  
 
 import argparse  # noqa: E402
 import difflib  # noqa: E402
+import errno  # noqa: E402
 import fcntl  # noqa: E402
 import hashlib  # noqa: E402
 import json  # noqa: E402
@@ -30,11 +31,14 @@ Json = Dict[str, Any]
 
 EXECUTION_LOG = "REACTAL_LABEL_LOG"  # environment variable: a file that gets one line for each calculation begun
 OUTPUT = Path("psi4.log")
-KEPT = {OUTPUT.name, "stdout.log", "timer.dat", "owner.lock"}  # in the scratch folder, from label to label
+PRINTED = Path("stdout.log")  # what Psi4 prints elsewhere than into its output
+KEPT = {OUTPUT.name, PRINTED.name, "timer.dat", "owner.lock"}  # in the scratch folder, from label to label
 LOG_TAIL = 2000  # characters
 JITTER = 1e-6  # angstrom
 BOHR = 0.529177210903  # angstrom
 DEBYE = 0.393430307  # e*bohr
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LITTLE_ROOM = 1 << 17  # bytes free in scratch; Psi4 writes in larger pieces
 SPECIMENS = {True: (["H", "F"], 1), False: (["O", "H"], 2)}  # to try a method on a closed and an open shell
 
 
@@ -52,7 +56,7 @@ class Channel:
     def __init__(self) -> None:
         self._input = os.fdopen(os.dup(0), "r", encoding="utf-8")
         self._output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        log = os.open("stdout.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = os.open(str(PRINTED), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
 
@@ -153,7 +157,7 @@ def _attempt(psi4: Any, request: Json, changes: Json, attempts: List[Json], *, j
         return _computed(psi4, request, changes, jitter)
     except Exception as error:
         failure = _explained(error)
-        outcome, tail = failure.kind, _log_tail()
+        outcome, tail = failure.kind, _tail(OUTPUT)
         raise failure from error
     finally:
         settings = {name: str(value) for name, value in changes.items()}
@@ -168,6 +172,7 @@ def _computed(psi4: Any, request: Json, changes: Json, jitter: float) -> Json:
     import numpy as np
 
     psi4.core.set_output_file(str(OUTPUT), False)
+    os.truncate(PRINTED, 0)
     positions = np.array(request["positions"], dtype=float)
     moved = positions + jitter * _directions(positions)
     molecule = _molecule(psi4, request["symbols"], moved, request["charge"], request["multiplicity"])
@@ -358,14 +363,26 @@ def _explained(error: Exception) -> Failed:
     if isinstance(error, Failed):
         return error
     name, text = type(error).__name__, " ".join(str(error).split())
-    message = f"{name}: {text[:300]}"
+    message = f"{name}: {text.split(' The most recent ')[0][:300]}"  # what follows are C++ names
     if name == "SCFConvergenceError" or "not converge" in text.lower():
         return Failed("scf_not_converged", message)
+    if _is_scratch_full(error):
+        return Failed("scratch_full", f"no room was left in the scratch folder; set `scratch` to a larger place ({message})")
     if isinstance(error, MemoryError) or "bad_alloc" in text or "not enough memory" in text.lower():
         return Failed("out_of_memory", message)
     if name in ("ValidationError", "MissingMethodError", "BasisSetNotFound", "ManagedMethodError", "MoleculeFormatError"):
         return Failed("invalid_input", message)
     return Failed("crashed", message)
+
+
+def _is_scratch_full(error: Exception) -> bool:
+    """Psi4's own words for it are a "PSIO Error" and many others, and the true cause goes to standard error, if there is room."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return True
+    disk = os.statvfs(".")
+    if isinstance(error, RuntimeError) and disk.f_bavail * disk.f_frsize < LITTLE_ROOM:
+        return True
+    return "error writing to file" in _tail(PRINTED)
 
 
 def _clean(psi4: Any) -> None:
@@ -378,9 +395,9 @@ def _clean(psi4: Any) -> None:
             file.unlink()
 
 
-def _log_tail() -> str:
+def _tail(log: Path) -> str:
     try:
-        return OUTPUT.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
+        return log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
     except OSError:
         return ""
 

@@ -40,3 +40,8 @@ def hydrogen_trios(count: int) -> list[Structure]:
 def not_hydrogen() -> Structure:
     """Three atoms that the LEPS surface does not know."""
     return Structure.from_symbols(["H", "He", "H"], [[0.0, 0.0, 0.0], [0.0, 0.1, 0.9], [0.0, 0.0, 1.8]], charge=1, multiplicity=2)
+
+
+def hydrogens(count: int) -> list[Structure]:
+    """H2, each a little longer than the one before."""
+    return [Structure.from_symbols("HH", [[0.0, 0.0, 0.0], [0.1, 0.0, 0.74 + 0.002 * number]]) for number in range(count)]
