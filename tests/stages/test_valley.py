@@ -28,14 +28,14 @@ def leps_surface(*, doubt: float = 0.1) -> Surface:
     return Surface(lambda x: np.array([leps(one)[0] for one in x]), lambda x: np.full(len(x), doubt))
 
 
-def band_of(*structures: Structure) -> Band:
+def band_of(*structures: Structure, doubt: float = 0.1) -> Band:
     positions = np.array([structure.positions for structure in structures])
     energies = np.array([leps(one)[0] for one in positions])
     top = int(energies[1:-1].argmax()) + 1
     return Band(
         positions=positions,
         energies=energies,
-        spreads=np.zeros(len(positions)),
+        spreads=np.full(len(positions), doubt),
         climbing_index=top,
         tangent=np.zeros_like(positions[0]),
         force_max=1.0,
@@ -47,10 +47,10 @@ def band_of(*structures: Structure) -> Band:
     )
 
 
-def through_the_third() -> Band:
+def through_the_third(*, doubt: float = 0.1) -> Band:
     first = Structure.from_symbols("HHH", [[0.0, 0.0, 0.0], [0.0, 1.0, 0.9], [0.0, 0.0, 1.6]], multiplicity=2)
     second = Structure.from_symbols("HHH", [[0.0, 0.0, 0.0], [0.0, 1.0, 0.7], [0.0, 0.0, 1.6]], multiplicity=2)
-    return band_of(REACTANT, first, THIRD, second, PRODUCT)
+    return band_of(REACTANT, first, THIRD, second, PRODUCT, doubt=doubt)
 
 
 def begun(bench: Bench) -> CampaignState:
@@ -91,10 +91,15 @@ def test_the_valley_of_the_band_is_relaxed_on_the_model(bench: Bench) -> None:
 
 
 def test_where_the_committee_knows_nothing_the_image_itself_is_taken(bench: Bench) -> None:
-    doubt = bench.config.exploration.band_cap + 0.1
+    doubt = bench.config.exploration.saddle_cap + 0.1
     valley = find_valley(bench, begun(bench), leps_surface(doubt=doubt), through_the_third(), ENDS)
     assert valley is not None
     assert valley.structure.key == THIRD.key
+
+
+def test_a_valley_the_committee_does_not_believe_in_is_none(bench: Bench) -> None:
+    doubt = bench.config.exploration.saddle_cap + 0.1
+    assert find_valley(bench, begun(bench), leps_surface(), through_the_third(doubt=doubt), ENDS) is None
 
 
 def test_a_dip_inside_an_end_is_no_valley(bench: Bench) -> None:
