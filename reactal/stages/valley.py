@@ -56,7 +56,7 @@ def deep_minima(band: Band) -> tuple[tuple[int, float], ...]:
 def find_valley(
     bench: Bench, state: CampaignState, potential: Potential, band: Band, ends: tuple[Structure, Structure]
 ) -> Valley | None:
-    """The band's lowest inner minimum that is neither end, relaxed on the model; where the committee is in doubt there is none."""
+    """The band's lowest inner minimum that is neither end, relaxed on the model; none where the committee is in doubt."""
     template, cap = ends[0], bench.config.exploration.saddle_cap
     believed = [(kcal, image) for image, kcal in deep_minima(band) if float(band.spreads[image]) <= cap]
     dips = [(kcal, image) for kcal, image in believed if _strange(template.moved(band.positions[image]), ends)]
