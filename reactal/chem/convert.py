@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,14 @@ import numpy as np
 
 from reactal.chem.frames import Frames
 from reactal.chem.label import Label
+from reactal.chem.states import StateRules, state_in_comment
 from reactal.chem.structure import Structure
 from reactal.errors import InputError, StructureError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["from_ase", "read_frames", "read_structure", "state_of", "to_ase", "write_frames"]
+__all__ = ["frame_atoms", "from_ase", "read_frames", "read_structure", "state_of", "to_ase", "write_frames"]
 
 
 def state_of(atoms: Atoms, *, charge: int = 0, multiplicity: int = 1) -> tuple[int, int]:
@@ -23,13 +25,23 @@ def state_of(atoms: Atoms, *, charge: int = 0, multiplicity: int = 1) -> tuple[i
 
     Of a comment such as "charge 0, multiplicity 1" ASE makes flags that are True: words, not numbers.
     """
-    info: dict[str, Any] = atoms.info
+    named_charge, named_multiplicity = _named_state(atoms)
+    return (
+        charge if named_charge is None else named_charge,
+        multiplicity if named_multiplicity is None else named_multiplicity,
+    )
+
+
+def _named_state(atoms: Atoms) -> tuple[int | None, int | None]:
+    """As `atoms.info` names them, or what ASE's database kept in it; None where nothing does."""
+    kept = [place for name in ("data", "key_value_pairs") if isinstance(place := atoms.info.get(name), Mapping)]
+    info: dict[str, Any] = {name: value for place in (*kept, atoms.info) for name, value in place.items()}
     found = {
         name: int(value)
         for name, value in info.items()
         if name in ("charge", "multiplicity", "spin") and not isinstance(value, bool | np.bool_) and _is_whole(value)
     }
-    return found.get("charge", charge), found.get("multiplicity", found.get("spin", multiplicity))
+    return found.get("charge"), found.get("multiplicity", found.get("spin"))
 
 
 def _is_whole(value: Any) -> bool:
@@ -39,15 +51,20 @@ def _is_whole(value: Any) -> bool:
         return False
 
 
-def from_ase(atoms: Atoms, *, charge: int | None = None, multiplicity: int | None = None) -> Structure:
-    """Charge and multiplicity from the arguments, else from `atoms.info`, else 0 and 1."""
-    named_charge, named_multiplicity = state_of(atoms)
+def from_ase(
+    atoms: Atoms, *, charge: int | None = None, multiplicity: int | None = None, rules: StateRules | None = None
+) -> Structure:
+    """Charge and multiplicity from the arguments or `rules`, else from `atoms.info`, else 0 and 1."""
+    named_charge, named_multiplicity = _named_state(atoms)
+    numbers = tuple(int(n) for n in atoms.numbers)
+    rules = rules or StateRules(charge, multiplicity)
+    total, spin = rules.state(numbers, charge=named_charge, multiplicity=named_multiplicity)
     periodic = bool(atoms.pbc.any())
     return Structure(
-        tuple(int(n) for n in atoms.numbers),
+        numbers,
         atoms.get_positions(),
-        charge=named_charge if charge is None else charge,
-        multiplicity=named_multiplicity if multiplicity is None else multiplicity,
+        charge=total,
+        multiplicity=spin,
         cell=np.asarray(atoms.cell) if periodic else None,
         pbc=tuple(bool(p) for p in atoms.pbc) if periodic else (False, False, False),  # type: ignore[arg-type]
     )
@@ -72,10 +89,34 @@ def _read(path: str | Path, index: str) -> list[Atoms]:
     if not file.is_file():
         raise InputError(f"there is no file {file}; give a geometry in any format ASE reads, such as .xyz")
     try:
-        found = read(file, index=index)
+        found = _database_rows(file, last=index != ":") if file.suffix.lower() == ".db" else read(file, index=index)
     except Exception as error:  # ASE raises whatever its many parsers raise
         raise InputError(f"{file} cannot be read as a geometry ({type(error).__name__}: {error}); is it complete?") from error
-    return found if isinstance(found, list) else [found]
+    images = found if isinstance(found, list) else [found]
+    if index == ":" and file.suffix.lower() == ".xyz":
+        _name_states(file, images)
+    return images
+
+
+def _database_rows(file: Path, *, last: bool) -> list[Atoms]:
+    """Of an ASE database, with what it kept beside the atoms in `info`: ASE's own reader leaves that out."""
+    from ase.db import connect
+
+    rows = list(connect(file).select())[-1 if last else 0 :]
+    return [row.toatoms(add_additional_information=True) for row in rows]
+
+
+def _name_states(file: Path, images: list[Atoms]) -> None:
+    """ASE makes flags of the two numbers that a comment such as `0 2` consists of; here they become what they are."""
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for atoms in images:
+            count, comment = next(lines, ""), next(lines, "")
+            if not count.strip().isdecimal() or int(count) != len(atoms):
+                return  # some other dialect than one block after another
+            for _ in range(len(atoms)):
+                next(lines, "")
+            if (state := state_in_comment(comment)) is not None and _named_state(atoms) == (None, None):
+                atoms.info.update(zip(("charge", "multiplicity"), state, strict=True))
 
 
 def read_structure(path: str | Path, *, charge: int | None = None, multiplicity: int | None = None) -> Structure:
@@ -89,14 +130,16 @@ def read_structure(path: str | Path, *, charge: int | None = None, multiplicity:
         raise type(error)(f"{path}: {error}") from error
 
 
-def read_frames(path: str | Path, *, charge: int | None = None, multiplicity: int | None = None) -> Frames:
+def read_frames(
+    path: str | Path, *, charge: int | None = None, multiplicity: int | None = None, rules: StateRules | None = None
+) -> Frames:
     """Every geometry of a file, with energies and forces where it has them (ASE units: eV, eV/angstrom)."""
     from ase.calculators.calculator import PropertyNotImplementedError
 
     structures, labels = [], []
     for number, atoms in enumerate(_read(path, ":"), start=1):
         try:
-            structure = from_ase(atoms, charge=charge, multiplicity=multiplicity)
+            structure = from_ase(atoms, charge=charge, multiplicity=multiplicity, rules=rules)
         except StructureError as error:
             raise type(error)(f"{path}, geometry {number}: {error}") from error
         structures.append(structure)
@@ -110,21 +153,23 @@ def read_frames(path: str | Path, *, charge: int | None = None, multiplicity: in
     return Frames.of(structures, labels)
 
 
+def frame_atoms(frames: Frames, index: int) -> Atoms:
+    """Structure `index` with its label, if it has one, and its extra columns in `info`."""
+    known = bool(np.isfinite(frames.energy[index]))
+    atoms = to_ase(
+        frames.structure(index),
+        energy=float(frames.energy[index]) if known else None,
+        forces=frames.forces[frames.atoms(index)] if known else None,
+    )
+    atoms.info.update({name: column[index] for name, column in frames.extra.items()})
+    return atoms
+
+
 def write_frames(path: str | Path, frames: Frames) -> None:
     """To any format ASE writes; extended XYZ keeps charge, multiplicity, energy and forces."""
     from ase.io import write
 
-    images = []
-    for i in range(len(frames)):
-        known = bool(frames.labelled[i])
-        images.append(
-            to_ase(
-                frames.structure(i),
-                energy=float(frames.energy[i]) if known else None,
-                forces=frames.forces[frames.atoms(i)] if known else None,
-            )
-        )
-        images[-1].info.update({name: column[i] for name, column in frames.extra.items()})
+    images = [frame_atoms(frames, i) for i in range(len(frames))]
     try:
         write(Path(path), images)
     except Exception as error:  # ASE raises whatever its many writers raise

@@ -100,10 +100,11 @@ def import_(
 ) -> None:
     """Read any file that ASE reads into a new version. [bold]Example[/bold]: reactal dataset import md.extxyz water --append"""
     from reactal.chem import Frames
-    from reactal.chem.convert import read_frames
+    from reactal.chem.files import read_any
+    from reactal.chem.states import StateRules
     from reactal.cli.references import opened
 
-    rows = read_frames(frames, charge=charge, multiplicity=multiplicity)
+    rows = read_any(frames, StateRules(charge, multiplicity))
     datasets = opened(store)
     newest = max(datasets.versions(name), default=None)
     if append and newest is not None:
@@ -118,18 +119,17 @@ def import_(
 @app.command("export")
 def export(
     dataset: Reference,
-    out: Annotated[Path, typer.Option(help="A file in any format that ASE writes, such as .extxyz.")],
+    out: Annotated[Path, typer.Option(help="A file by suffix: .xyz .extxyz .traj .db .h5 .npy .parquet.")],
     store: StoreOption = DEFAULT_STORE,
     json: JsonOption = False,
 ) -> None:
     """Write a version to a file. [bold]Example[/bold]: reactal dataset export sn2@3 --out sn2.extxyz"""
-    from reactal.chem.convert import write_frames
+    from reactal.chem.files import check_output, write_labelled
     from reactal.cli.references import opened, parse_reference
-    from reactal.cli.stores import require_folder
 
-    require_folder(out)
+    check_output(out)
     frames = opened(store).load(*parse_reference(dataset))
-    write_frames(out, frames)
+    write_labelled(out, frames)
     if json:
         emit({"out": out, "rows": len(frames)})
     else:

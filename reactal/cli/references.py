@@ -32,10 +32,10 @@ def parse_reference(text: str) -> tuple[str, int | None]:
 
 def labelled_frames(reference: str, store: str) -> Frames:
     """Every row with energy and forces, from the store or from a file."""
-    from reactal.chem.convert import read_frames
+    from reactal.chem.files import is_file_of_frames, read_any
 
-    if Path(reference).is_file():
-        frames = read_frames(reference)
+    if is_file_of_frames(Path(reference)):
+        frames = read_any(Path(reference))
     else:
         name, version = parse_reference(reference)
         frames = opened(store).load(name, version)

@@ -1,0 +1,126 @@
+"""What `reactal label` and `reactal labels` share: a pool of slots, and the count of what comes out of it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, final
+
+import typer
+
+from reactal.cli.output import announce, duration
+
+if TYPE_CHECKING:
+    from reactal.chem import Label, LabelFailure, Structure, Theory
+    from reactal.labeling.base import LabelingResources, LabelPool
+    from reactal.progress import Progress
+    from reactal.store.objects import ObjectStore
+
+__all__ = ["ClusterOption", "SlotsOption", "Tally", "TimeoutOption", "label_all", "open_pool", "tell_failures"]
+
+SHOWN_FAILURES = 5
+SlotsOption = Annotated[int, typer.Option(min=0, help="Programs side by side; 0: one for each core.")]
+TimeoutOption = Annotated[float, typer.Option(min=1, help="Seconds after which a label is given up.")]
+ClusterOption = Annotated[
+    str, typer.Option(metavar="WHERE", help="none (threads of this process), local (Dask on this machine), or tcp://host:port.")
+]
+
+
+@final
+@dataclass
+class Tally:
+    """What has come of `total` structures so far."""
+
+    total: int
+    began: float
+    answers: dict[int, Label | LabelFailure] = field(default_factory=dict)
+    reused: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def computed(self) -> int:
+        return len(self.answers) - self.reused - self.failures.total()
+
+    def seconds_left(self, now: float) -> float | None:
+        """At the pace of what was computed; None while nothing was."""
+        done = len(self.answers) - self.reused
+        return (now - self.began) / done * (self.total - len(self.answers)) if done else None
+
+    def per_minute(self, now: float) -> float:
+        """Calculations a minute, those that failed among them."""
+        return 60 * (len(self.answers) - self.reused) / max(now - self.began, 1e-9)
+
+    def facts(self, now: float) -> dict[str, str | int | float]:
+        """What the progress line says."""
+        facts: dict[str, str | int | float] = {"failed": self.failures.total(), "reused": self.reused, **self.failures}
+        if (left := self.seconds_left(now)) is not None:
+            facts |= {"a minute": self.per_minute(now), "left": duration(left)}
+        return facts
+
+    def as_json(self, now: float) -> dict[str, Any]:
+        counts = {"computed": self.computed, "reused": self.reused, "failures": dict(self.failures)}
+        return {**counts, "labels_a_minute": self.per_minute(now), "seconds": now - self.began}
+
+    def failed(self) -> dict[int, LabelFailure]:
+        """By index, ascending."""
+        from reactal.chem import LabelFailure
+
+        return {index: answer for index, answer in sorted(self.answers.items()) if isinstance(answer, LabelFailure)}
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.failures.most_common())
+        return f"{self.computed} computed, {self.reused} reused, {self.failures.total()} failed" + (
+            f" ({kinds})" if kinds else ""
+        )
+
+
+def label_all(structures: Sequence[Structure], pool: LabelPool, theory: Theory, shown: Progress) -> Tally:
+    """Label them, telling `shown` how it goes."""
+    from reactal.chem import LabelFailure
+
+    tally = Tally(len(structures), time.monotonic())
+    shown.begin("label", total=len(structures))
+    for outcome in pool.label(structures, theory=theory):
+        tally.answers[outcome.index] = outcome.answer
+        if isinstance(outcome.answer, LabelFailure):
+            tally.failures[str(outcome.answer.kind)] += 1
+        else:
+            tally.reused += outcome.reused
+        shown.update(len(tally.answers), tally.facts(time.monotonic()))
+    shown.end(str(tally))
+    return tally
+
+
+def tell_failures(failures: dict[int, LabelFailure]) -> None:
+    """The first of them, for people."""
+    for index, failure in list(failures.items())[:SHOWN_FAILURES]:
+        announce(f"geometry {index + 1}: {failure.kind}: {' '.join(failure.message.split())}")
+    if len(failures) > SHOWN_FAILURES:
+        announce(f"and {len(failures) - SHOWN_FAILURES} more; `reactal labels failed` lists them")
+
+
+@contextmanager
+def open_pool(objects: ObjectStore, theory: Theory, resources: LabelingResources, *, cluster: str) -> Iterator[LabelPool]:
+    """Slots on `cluster`, given back at the end."""
+    from reactal.labeling.pool import LocalLabelPool, slot_count
+    from reactal.store.labels import LabelStore
+
+    if cluster == "none":
+        pool: LabelPool = LocalLabelPool(LabelStore(objects), theory, resources)
+        try:
+            yield pool
+        finally:
+            pool.close()
+        return
+    from reactal.labeling.cluster import connect
+    from reactal.labeling.dask_pool import DaskLabelPool
+
+    with connect(cluster, slot_count(resources)) as client:
+        pool = DaskLabelPool(client, objects.url, theory, resources)
+        try:
+            yield pool
+        finally:
+            pool.close()
