@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import typer
 
 import reactal
-from reactal.cli import dataset
+from reactal.cli import dataset, labels
 from reactal.cli.control import amend, pause, resume
 from reactal.cli.deploy import deploy
 from reactal.cli.doctor import doctor
@@ -51,7 +51,8 @@ for group, commands in {
 }.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)
-app.add_typer(dataset.app, rich_help_panel=_STAGES)
+for group_of_commands in (labels.app, dataset.app):
+    app.add_typer(group_of_commands, rich_help_panel=_STAGES)
 
 
 @app.callback(invoke_without_command=True)

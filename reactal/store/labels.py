@@ -86,6 +86,11 @@ class LabelStore:
         keys = (_key_of(path) for path in self._objects.list(f"labels/{theory}/failed/"))
         return (key for key in keys if isinstance(self.get(theory, key), LabelFailure))
 
+    def failed(self, theory: str) -> Iterator[LabelEntry]:
+        """Those structures with their failures."""
+        listed = (_key_of(path) for path in self._objects.list(f"labels/{theory}/failed/"))
+        return (entry for entry in self.entries(theory, listed) if entry and isinstance(entry.outcome, LabelFailure))
+
     def register(self, theory: Theory) -> None:
         """Write down what a fingerprint stands for, so that the store can be read without the campaign."""
         self._objects.put_if_absent(f"labels/{theory.fingerprint}/theory.json", seal({"theory": theory.as_json()}, schema=SCHEMA))

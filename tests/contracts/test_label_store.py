@@ -54,6 +54,8 @@ def test_a_label_replaces_a_failure_and_a_failure_another(labels: LabelStore) ->
     assert labels.put(label_of(first), first) is True
     assert labels.get(FINGERPRINT, first.key).energy == label_of(first).energy
     assert list(labels.failures(FINGERPRINT)) == [second.key]
+    (entry,) = labels.failed(FINGERPRINT)
+    assert (entry.structure, entry.outcome) == (second, failure_of(second))
     assert list(labels.keys(FINGERPRINT)) == [first.key]
 
 
