@@ -1,120 +1,94 @@
-"""Labels from ASE's calculators and from a model surface: exact, immediate, in this process. For tests and first steps."""
+"""Labels from ASE's calculators and from a model surface: exact, immediate, in this process. Periodic cells get a stress."""
 
 from __future__ import annotations
 
-import socket
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from reactal.chem import Attempt, FailureKind, Label, LabelFailure, Structure, Theory
+from reactal.chem import Structure, Theory
 from reactal.chem.convert import to_ase
-from reactal.errors import ConfigError, UnknownTheory
-from reactal.labeling.execution_log import note_execution
 from reactal.labeling.leps import leps
+from reactal.labeling.surface import Computed, Surface, SurfaceLabeler, check_by_computing
+from reactal.labeling.theory_names import NUMBER, POSITIVE, Rule, require_keywords, require_name, require_program
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
-__all__ = ["AseLabeler", "check_ase_theory"]
-
-Floats = NDArray[np.float64]
-Surface = Callable[[Structure], tuple[float, Floats]]
-
-NUMBERS = {
-    "emt": frozenset[str](),
-    "leps": frozenset[str](),
-    "lj": frozenset({"sigma", "epsilon", "rc"}),
-    "morse": frozenset({"r0", "epsilon", "rho0"}),
-}
-"""The methods, each with its keywords: numbers, in angstrom and eV."""
-BASIS = "none"
+__all__ = ["ase_labeler", "check_ase_theory"]
 
 
 @final
-class AseLabeler:
+@dataclass(frozen=True)
+class _Method:
+    """A surface from the numbers of the theory's keywords; `keywords` says which, in angstrom and eV."""
+
+    surface: Callable[[Mapping[str, float]], Surface]
+    keywords: Mapping[str, Rule] = field(default_factory=dict)
+
+
+def ase_labeler(theory: Theory) -> SurfaceLabeler:
     """A `Labeler` for theories of program `ase`, such as `emt/none` or `leps/none`."""
+    from ase import __version__
 
-    def __init__(self, theory: Theory) -> None:
-        _check_names(theory)
-        self.theory = theory
-        self._surface = _leps if theory.method == "leps" else _from_calculator(_calculator(theory))
-
-    def compute(self, structure: Structure) -> Label | LabelFailure:
-        from ase import __version__
-
-        began = time.monotonic()
-        note_execution(structure.key)
-        try:
-            energy, forces = self._surface(structure)
-        except Exception as error:  # a calculator raises whatever it likes for atoms it does not know
-            return self._failure(structure, FailureKind.INVALID_INPUT, f"{type(error).__name__}: {error}")
-        if not (np.isfinite(energy) and np.isfinite(forces).all()):
-            return self._failure(structure, FailureKind.UNREADABLE_OUTPUT, "the energy or the forces are not finite")
-        seconds = time.monotonic() - began
-        return Label(
-            structure_key=structure.key,
-            theory=self.theory.fingerprint,
-            energy=float(energy),
-            forces=forces,
-            wall_seconds=seconds,
-            program_version=f"ase {__version__}",
-            host=socket.gethostname(),
-            attempts=(Attempt(seconds=seconds),),
-        )
-
-    def close(self) -> None:
-        """Nothing runs."""
-
-    def _failure(self, structure: Structure, kind: FailureKind, message: str) -> LabelFailure:
-        return LabelFailure(structure.key, self.theory.fingerprint, kind, message, (Attempt(outcome=str(kind)),))
+    require_program(theory, "ase")
+    require_name(theory, METHODS)
+    method = METHODS[theory.method]
+    require_keywords(theory, method.keywords)
+    surface = method.surface({name: float(value) for name, value in theory.keywords})
+    return SurfaceLabeler(theory, surface, version=f"ase {__version__}")
 
 
 def check_ase_theory(theory: Theory, structure: Structure) -> None:
     """Raises `UnknownTheory` if the method does not exist or not for these elements."""
-    answer = AseLabeler(theory).compute(structure)
-    if isinstance(answer, LabelFailure):
-        raise UnknownTheory(f"theory {theory.name} does not work for {structure.formula}: {answer.message}")
+    check_by_computing(ase_labeler(theory), structure)
 
 
-def _check_names(theory: Theory) -> None:
-    if theory.program != "ase":
-        raise ConfigError(f"theory {theory.name} is of program {theory.program!r}, not of ase")
-    if theory.method not in NUMBERS or theory.basis != BASIS:
-        known = ", ".join(f"{method}/{BASIS}" for method in NUMBERS)
-        raise UnknownTheory(f"theory {theory.name} is unknown to program ase; known are {known}")
-    for name, value in theory.keywords:
-        if name not in NUMBERS[theory.method] or isinstance(value, bool | str):
-            known = ", ".join(sorted(NUMBERS[theory.method])) or "none"
-            raise ConfigError(f"keyword {name} = {value!r} does not fit theory {theory.name}; its keywords are numbers: {known}")
-
-
-def _calculator(theory: Theory) -> Calculator:
+def _emt(_: Mapping[str, float]) -> Surface:
     from ase.calculators.emt import EMT
+
+    return _from_calculator(EMT())
+
+
+def _lennard_jones(keywords: Mapping[str, float]) -> Surface:
     from ase.calculators.lj import LennardJones
+
+    return _from_calculator(LennardJones(**{"rc": 10.0, "smooth": True, **keywords}))
+
+
+def _morse(keywords: Mapping[str, float]) -> Surface:
     from ase.calculators.morse import MorsePotential
 
-    keywords = {name: float(value) for name, value in theory.keywords}
-    if theory.method == "emt":
-        return EMT()
-    if theory.method == "lj":
-        return LennardJones(**{"rc": 10.0, "smooth": True, **keywords})
-    return MorsePotential(**keywords)
+    return _from_calculator(MorsePotential(**keywords))
 
 
-def _from_calculator(calculator: Calculator) -> Surface:
-    def surface(structure: Structure) -> tuple[float, Floats]:
-        atoms = to_ase(structure)
-        atoms.calc = calculator
-        return float(atoms.get_potential_energy()), atoms.get_forces()
+def _leps(_: Mapping[str, float]) -> Surface:
+    def surface(structure: Structure) -> Computed:
+        if structure.numbers != (1, 1, 1) or structure.cell is not None:
+            raise ValueError(f"the LEPS surface is of three hydrogen atoms, not of {structure.formula}")
+        return Computed(*leps(structure.positions))
 
     return surface
 
 
-def _leps(structure: Structure) -> tuple[float, Floats]:
-    if structure.numbers != (1, 1, 1) or structure.cell is not None:
-        raise ValueError(f"the LEPS surface is of three hydrogen atoms, not of {structure.formula}")
-    return leps(structure.positions)
+def _from_calculator(calculator: Calculator) -> Surface:
+    has_stress = "stress" in calculator.implemented_properties
+
+    def surface(structure: Structure) -> Computed:
+        atoms = to_ase(structure)
+        atoms.calc = calculator
+        energy, forces = float(atoms.get_potential_energy()), atoms.get_forces()
+        # along a direction that does not repeat there is no strain, and the volume means nothing
+        stress = atoms.get_stress(voigt=False) if has_stress and all(structure.pbc) else None
+        return Computed(energy, forces, stress=stress)
+
+    return surface
+
+
+METHODS = {
+    "emt": _Method(_emt),
+    "leps": _Method(_leps),
+    "lj": _Method(_lennard_jones, {"sigma": POSITIVE, "epsilon": NUMBER, "rc": POSITIVE}),
+    "morse": _Method(_morse, {"r0": POSITIVE, "epsilon": NUMBER, "rho0": POSITIVE}),
+}
+"""Another calculator of ASE is one more entry."""

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import final
+
 from reactal.chem import Structure, Theory
 from reactal.errors import ConfigError
 from reactal.labeling.base import Labeler, LabelingResources
+from reactal.labeling.theory_names import hint
 
-__all__ = ["PROGRAMS", "check_theory", "make_labeler"]
+__all__ = ["PROGRAMS", "Program", "check_theory", "make_labeler"]
 
-PROGRAMS = ("psi4", "ase")
+
+@final
+@dataclass(frozen=True)
+class Program:
+    """How to make a slot for a theory, and how to ask the program beforehand whether it can compute one."""
+
+    make: Callable[[Theory, LabelingResources | None], Labeler]
+    check: Callable[[Theory, Structure, LabelingResources | None], None]
+
+    @classmethod
+    def immediate(cls, make: Callable[[Theory], Labeler], check: Callable[[Theory, Structure], None]) -> Program:
+        """One that answers at once in this process, so that no resource limits it."""
+        return cls(lambda theory, _: make(theory), lambda theory, structure, _: check(theory, structure))
 
 
 def make_labeler(theory: Theory, resources: LabelingResources | None = None) -> Labeler:
     """A slot for this theory. Raises `ConfigError` for an unknown program or keyword; starts nothing yet."""
-    if theory.program == "psi4":
-        from reactal.labeling.psi4 import Psi4Labeler
-
-        return Psi4Labeler(theory, resources)
-    if theory.program == "ase":
-        from reactal.labeling.ase import AseLabeler
-
-        return AseLabeler(theory)
-    raise _unknown(theory)
+    return _program(theory).make(theory, resources)
 
 
 def check_theory(theory: Theory, structure: Structure, resources: LabelingResources | None = None) -> None:
@@ -29,17 +38,53 @@ def check_theory(theory: Theory, structure: Structure, resources: LabelingResour
 
     Raises `UnknownTheory` or `ConfigError` with one sentence and, where there is one, the nearest name.
     """
-    if theory.program == "psi4":
-        from reactal.labeling.psi4 import check_psi4_theory
-
-        check_psi4_theory(theory, structure, resources)
-    elif theory.program == "ase":
-        from reactal.labeling.ase import check_ase_theory
-
-        check_ase_theory(theory, structure)
-    else:
-        raise _unknown(theory)
+    _program(theory).check(theory, structure, resources)
 
 
-def _unknown(theory: Theory) -> ConfigError:
-    return ConfigError(f"program {theory.program!r} of theory {theory.name} is unknown; known are {', '.join(PROGRAMS)}")
+def _program(theory: Theory) -> Program:
+    if theory.program not in PROGRAMS:
+        raise ConfigError(f"program {theory.program!r} of theory {theory.name} is unknown; {hint(theory.program, PROGRAMS)}")
+    return PROGRAMS[theory.program]()
+
+
+# each imports its program's module only when a theory asks for it
+
+
+def _psi4() -> Program:
+    from reactal.labeling.psi4 import Psi4Labeler, check_psi4_theory
+
+    return Program(Psi4Labeler, check_psi4_theory)
+
+
+def _ase() -> Program:
+    from reactal.labeling.ase import ase_labeler, check_ase_theory
+
+    return Program.immediate(ase_labeler, check_ase_theory)
+
+
+def _xtb() -> Program:
+    from reactal.labeling.xtb import check_xtb_theory, xtb_labeler
+
+    return Program.immediate(xtb_labeler, check_xtb_theory)
+
+
+def _pool() -> Program:
+    from reactal.labeling.lookup import check_lookup_theory, lookup_labeler
+
+    return Program.immediate(lookup_labeler, check_lookup_theory)
+
+
+def _teacher() -> Program:
+    from reactal.labeling.teacher import check_teacher_theory, teacher_labeler
+
+    return Program.immediate(teacher_labeler, check_teacher_theory)
+
+
+PROGRAMS: Mapping[str, Callable[[], Program]] = {
+    "psi4": _psi4,
+    "ase": _ase,
+    "xtb": _xtb,
+    "pool": _pool,
+    "teacher": _teacher,
+}
+"""Another program is one more entry; `reactal.config.TheorySection` names them too."""

@@ -1,11 +1,13 @@
-"""GFN2-xTB as a potential: a thousandth of a label's price, good enough to say where a path should run.
+"""GFN-xTB by tblite: a thousandth of a label's price, good enough to say where a path should run.
 
-Its numbers never enter a dataset. Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 15, 1652 (2019), as tblite computes it.
+GFN2: Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 15, 1652 (2019). GFN1: Grimme, Bannwarth, Shushkov, ibid. 13, 1989
+(2017). IPEA1: Asgeirsson, Bauer, Grimme, Chem. Sci. 8, 4879 (2017).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, final
 
@@ -13,17 +15,85 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactal.chem import Frames
+from reactal.errors import ReactalError
 from reactal.potentials.base import Prediction
 from reactal.units import BOHR, HARTREE
 
-__all__ = ["XtbPotential", "xtb_is_installed"]
+__all__ = ["METHODS", "NotConverged", "Xtb", "XtbAnswer", "XtbPotential", "xtb_is_installed"]
 
-METHOD = "GFN2-xTB"
+METHODS = {"gfn1": "GFN1-xTB", "gfn2": "GFN2-xTB", "ipea1": "IPEA1-xTB"}
+"""As tblite spells them."""
 Floats = NDArray[np.float64]
+_Atoms = tuple[tuple[int, ...], int, int, tuple[bool, ...] | None]  # numbers, charge, multiplicity, pbc
 
 
 def xtb_is_installed() -> bool:
     return find_spec("tblite") is not None
+
+
+class NotConverged(ReactalError):
+    """The self-consistent cycle found no end."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class XtbAnswer:
+    """energy eV, forces (N, 3) eV/angstrom, dipole (3,) e*angstrom, virial (3, 3) eV: the energy's derivative by the strain."""
+
+    energy: float
+    forces: Floats
+    dipole: Floats
+    virial: Floats
+
+
+@final
+class Xtb:
+    """Single points of one method; `settings` are tblite's own. Keeps what it has set up for each set of atoms."""
+
+    def __init__(self, method: str = "gfn2", settings: Mapping[str, float | int] | None = None) -> None:
+        self._method = METHODS[method]
+        self._settings = {"verbosity": 0, **(settings or {})}
+        self._running: dict[_Atoms, Any] = {}
+
+    def single_point(
+        self,
+        numbers: Sequence[int],
+        positions: Floats,
+        *,
+        charge: int,
+        multiplicity: int,
+        cell: Floats | None = None,
+        pbc: Sequence[bool] = (False, False, False),
+    ) -> XtbAnswer:
+        """Lengths in angstrom. Raises `NotConverged`, and what tblite raises for what it cannot take."""
+        cell = cell if cell is not None and any(pbc) else None
+        lattice = None if cell is None else cell / BOHR
+        key = (tuple(numbers), charge, multiplicity, None if cell is None else tuple(pbc))
+        if key not in self._running:
+            self._running[key] = self._calculator(key, positions / BOHR, lattice)
+        calculator = self._running[key]
+        calculator.update(positions / BOHR, lattice)
+        try:
+            result = calculator.singlepoint()
+        except RuntimeError as error:  # what tblite raises when its cycle does not converge
+            raise NotConverged(f"{self._method}: {' '.join(str(error).split())}") from error
+        return XtbAnswer(
+            energy=float(result.get("energy")) * HARTREE,
+            forces=-np.asarray(result.get("gradient")) * HARTREE / BOHR,
+            dipole=np.asarray(result.get("dipole")) * BOHR,
+            virial=np.asarray(result.get("virial")) * HARTREE,
+        )
+
+    def _calculator(self, key: _Atoms, positions: Floats, lattice: Floats | None) -> Any:
+        from tblite.interface import Calculator
+
+        numbers, charge, multiplicity, pbc = key
+        build: Callable[..., Any] = Calculator
+        cell = {} if lattice is None else {"lattice": lattice, "periodic": np.asarray(pbc)}
+        made = build(self._method, np.asarray(numbers), positions, charge=float(charge), uhf=multiplicity - 1, **cell)
+        for name, value in self._settings.items():
+            made.set(name, value)
+        return made
 
 
 @final
@@ -31,37 +101,24 @@ class XtbPotential:
     """Implements `Potential`. Spreads are zero: one method has nobody to disagree with. A structure whose cycle does not
     converge gets NaN."""
 
-    def __init__(self) -> None:
-        self._running: dict[tuple[object, ...], Any] = {}
+    def __init__(self, method: str = "gfn2") -> None:
+        self._xtb = Xtb(method)
 
     def predict(self, frames: Frames) -> Prediction:
         energies = np.full(len(frames), np.nan)
         forces = np.full((len(frames.numbers), 3), np.nan)
         for i in range(len(frames)):
             rows = frames.atoms(i)
-            energies[i], forces[rows] = self._single(
-                frames.numbers[rows].astype(int),
-                frames.positions[rows],
-                charge=int(frames.charge[i]),
-                unpaired=int(frames.multiplicity[i]) - 1,
-            )
+            try:
+                answer = self._xtb.single_point(
+                    frames.numbers[rows].tolist(),
+                    frames.positions[rows],
+                    charge=int(frames.charge[i]),
+                    multiplicity=int(frames.multiplicity[i]),
+                    cell=None if frames.cell is None else frames.cell[i],
+                    pbc=(False, False, False) if frames.pbc is None else frames.pbc[i].tolist(),
+                )
+            except NotConverged:
+                continue
+            energies[i], forces[rows] = answer.energy, answer.forces
         return Prediction(energies, forces, np.zeros(len(frames)), np.zeros(len(frames.numbers)))
-
-    def _single(self, numbers: NDArray[np.int64], positions: Floats, *, charge: int, unpaired: int) -> tuple[float, Floats]:
-        calculator = self._calculator(numbers, positions, charge=charge, unpaired=unpaired)
-        calculator.update(positions / BOHR)
-        try:
-            result = calculator.singlepoint()
-        except RuntimeError:  # what tblite raises when its cycle does not converge
-            return float("nan"), np.full((len(numbers), 3), np.nan)
-        return float(result.get("energy")) * HARTREE, -np.asarray(result.get("gradient")) * HARTREE / BOHR
-
-    def _calculator(self, numbers: NDArray[np.int64], positions: Floats, *, charge: int, unpaired: int) -> Any:
-        key = (numbers.tobytes(), charge, unpaired)
-        if key not in self._running:
-            from tblite.interface import Calculator
-
-            build: Callable[..., Any] = Calculator
-            self._running[key] = build(METHOD, numbers, positions / BOHR, charge=float(charge), uhf=unpaired)
-            self._running[key].set("verbosity", 0)
-        return self._running[key]
