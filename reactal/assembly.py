@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from reactal.chem import Structure
 from reactal.config import CampaignConfig, ClusterAddress, LocalCluster
-from reactal.labeling.base import LabelingResources, LabelPool
+from reactal.labeling.base import LabelingResources, LabelPool, SizeRule
 from reactal.progress import Progress
 from reactal.stages.bench import Bench
 from reactal.store.labels import LabelStore
@@ -26,7 +26,9 @@ __all__ = ["Workshop", "local_folder", "resources_of"]
 
 def resources_of(config: CampaignConfig) -> LabelingResources:
     """The campaign file's resources in the labeler's words."""
-    return LabelingResources(**config.resources.model_dump())
+    given = config.resources.model_dump()
+    rules = tuple(SizeRule(**rule) for rule in given.pop("by_size"))
+    return LabelingResources(**given, by_size=rules)
 
 
 def local_folder(config: CampaignConfig) -> Path:

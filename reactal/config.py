@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reactal.chem import Structure, Theory
 from reactal.chem.elements import formula
 from reactal.errors import ConfigError, MismatchedEnds
+from reactal.resources import Resources
 
 __all__ = ["CampaignConfig", "defaults", "load_config", "load_resolved", "minimal_campaign", "science_changes"]
 
@@ -127,16 +128,6 @@ class Budget(_Section):
 class Breaker(_Section):
     share: Annotated[float, Field(gt=0, le=1)]
     least: Count
-
-
-class Resources(_Section):
-    slots: Annotated[int, Field(ge=0)]
-    threads: Count
-    memory_mib: Annotated[int, Field(ge=200)]
-    timeout_seconds: Positive
-    attempts: Count
-    psi4: str | None
-    scratch: str | None
 
 
 class LocalCluster(_Section):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, final
 
 from reactal.chem import Label, LabelFailure, Structure, Theory
 
-__all__ = ["LabelOutcome", "LabelPool", "Labeler", "LabelingResources"]
+__all__ = ["LabelOutcome", "LabelPool", "Labeler", "LabelingResources", "SizeRule"]
 
 
 class Labeler(Protocol):
@@ -26,16 +26,37 @@ class Labeler(Protocol):
 
 @final
 @dataclass(frozen=True)
+class SizeRule:
+    """What the program of a structure with so many atoms or more gets."""
+
+    atoms_from: int
+    threads: int
+    memory_mib: int
+
+
+@final
+@dataclass(frozen=True)
 class LabelingResources:
     """What a label may use. Never part of a fingerprint, may change between restarts."""
 
     slots: int = 0  # programs side by side; 0: one for each core
     threads: int = 1  # of each program
     memory_mib: int = 1000  # of each program
+    by_size: tuple[SizeRule, ...] = ()  # exceptions from the two above; of those that apply the largest counts
     timeout_seconds: float = 600.0  # for one label
     attempts: int = 2  # for a label whose program crashed or hung
+    labels_per_process: int = 200  # before a program is renewed, whose memory grows and whose scratch handling wears out
+    growth_mib: int = 500  # of its resident memory since it started, before it is renewed
     psi4: str | None = None  # the psi4 command or the interpreter that can import it; None: look for it
     scratch: str | None = None  # None: the system's temporary folder
+
+    def for_atoms(self, count: int) -> LabelingResources:
+        """With the threads and memory of a structure of so many atoms."""
+        rules = [rule for rule in self.by_size if rule.atoms_from <= count]
+        if not rules:
+            return self
+        rule = max(rules, key=lambda rule: rule.atoms_from)
+        return replace(self, threads=rule.threads, memory_mib=rule.memory_mib)
 
 
 @final

@@ -21,8 +21,6 @@ from reactal.units import BOHR, HARTREE
 
 __all__ = ["Psi4Labeler", "check_psi4_theory"]
 
-LABELS_PER_PROCESS = 200  # Psi4's memory grows from call to call, and its scratch handling wears out
-RESIDENT_SLACK_MIB = 500  # above the memory Psi4 was given, before its process is renewed
 CHECK_SECONDS = 120.0
 HEALTHY = (FailureKind.SCF_NOT_CONVERGED, FailureKind.INVALID_INPUT)  # failures that leave Psi4 as it was
 
@@ -50,7 +48,7 @@ class Psi4Labeler:
         while True:
             tried = time.monotonic()
             try:
-                answer = self._running().ask(self._request(structure), timeout_s=self._resources.timeout_seconds)
+                answer = self._running(len(structure)).ask(self._request(structure), timeout_s=self._resources.timeout_seconds)
                 return self._outcome(structure, answer, attempts)
             except WorkerFailed as error:
                 self._discard()
@@ -65,20 +63,21 @@ class Psi4Labeler:
         self._closed = True
         self._discard()
 
-    def _running(self) -> Psi4Process:
+    def _running(self, atoms: int) -> Psi4Process:
         if self._closed:
             raise LabelerUnavailable("this Psi4 labeler is closed")
+        wanted = self._resources.for_atoms(atoms)
         process = self._process
-        if process is not None and self._is_spent(process):
+        if process is not None and (process.resources != wanted or self._is_spent(process)):
             self._discard()
             process = None
         if process is None:
-            process = self._process = Psi4Process(self._resources)
+            process = self._process = Psi4Process(wanted)
         return process
 
     def _is_spent(self, process: Psi4Process) -> bool:
-        too_big = process.resident_mib > self._resources.memory_mib + RESIDENT_SLACK_MIB
-        return too_big or process.answered >= LABELS_PER_PROCESS or not process.is_running
+        full = process.answered >= self._resources.labels_per_process
+        return full or process.grown_mib > self._resources.growth_mib or not process.is_running
 
     def _discard(self) -> None:
         process, self._process = self._process, None

@@ -41,6 +41,7 @@ class Psi4Process:
 
     def __init__(self, resources: LabelingResources) -> None:
         install = find_psi4(resources.psi4)
+        self.resources = resources
         self._scratch = ScratchFolder(resources.scratch)
         self._buffer = b""
         self._answered = 0
@@ -65,6 +66,7 @@ class Psi4Process:
         finally:
             os.close(lifeline)
         self.version = self._greeting(str(install.interpreter))
+        self._newborn_mib = resident_mib(self.pid)
 
     @property
     def pid(self) -> int:
@@ -75,9 +77,9 @@ class Psi4Process:
         return self._process.poll() is None
 
     @property
-    def resident_mib(self) -> float:
-        """What it has in memory now."""
-        return resident_mib(self.pid)
+    def grown_mib(self) -> float:
+        """How much more it has in memory now than when it had started."""
+        return resident_mib(self.pid) - self._newborn_mib
 
     @property
     def answered(self) -> int:
@@ -174,7 +176,7 @@ class Psi4Process:
 
     def _look(self, remaining_s: float, timeout_s: float) -> None:
         """End it if it has had its time or has grown too big."""
-        size = self.resident_mib
+        size = resident_mib(self.pid)
         self._largest_mib = max(self._largest_mib, size)
         if remaining_s > 0 and size <= self._limit_mib:
             return

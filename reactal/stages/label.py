@@ -87,7 +87,8 @@ def _label_all(bench: Bench, batch: Frames, *, iteration: int) -> _Tally:
             tally.failures[str(outcome.answer.kind)] += 1
             tally.failure_text = tally.failure_text or outcome.answer.message
         elif not outcome.reused:
-            tally.core_seconds += outcome.answer.wall_seconds * bench.config.resources.threads
+            threads = bench.config.resources.threads_for(len(structures[outcome.index]))
+            tally.core_seconds += outcome.answer.wall_seconds * threads
         bench.progress.update(done, {"failed": sum(tally.failures.values()), "reused": tally.reused})
     return tally
 
@@ -102,7 +103,7 @@ def _probe(bench: Bench, state: CampaignState, valley: Frames, steps: int, tally
     tally.probed = found.asked
     tally.computed += found.computed
     tally.reused += found.reused
-    tally.core_seconds += found.core_seconds * bench.config.resources.threads
+    tally.core_seconds += found.core_seconds * bench.config.resources.threads_for(len(valley.structure(0)))
     if found.failure is not None:
         tally.failures[str(found.failure.kind)] += 1
         tally.failure_text = tally.failure_text or found.failure.message

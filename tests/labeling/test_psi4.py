@@ -16,17 +16,20 @@ import pytest
 from reactal.chem import FailureKind, Label, LabelFailure, Structure, Theory
 from reactal.errors import ConfigError, LabelerUnavailable, UnknownTheory
 from reactal.labeling import psi4, psi4_process
-from reactal.labeling.base import LabelingResources
+from reactal.labeling.base import LabelingResources, SizeRule
 from reactal.labeling.execution_log import EXECUTION_LOG
 from reactal.labeling.programs import check_theory
 from reactal.labeling.psi4 import Psi4Labeler
 from reactal.labeling.psi4_process import Psi4Process
-from tests.labeling.molecules import water, waters
+from tests.labeling.molecules import hydrogens, water, waters
 from tests.labeling.watching import executions, is_alive, latest_pid, until
 
 ROOT = Path(__file__).parents[2]
 QUICK = Theory.parse("hf/sto-3g")
 LONG = Theory.parse("mp2/cc-pvqz")  # a few seconds for water
+LEFT = {"owner.lock", "psi4.log", "stdout.log", "timer.dat"}  # between labels
+GROWTH_MIB = 19
+LABEL_MIB = 3  # what one small label adds; the first adds some 16
 
 pytestmark = pytest.mark.psi4
 
@@ -63,24 +66,57 @@ def test_one_process_for_many_labels_and_no_scratch_left(quick: Psi4Labeler, log
     pids = {line["pid"] for line in executions(log)}
     assert len(pids) == 1
     (folder,) = scratch.iterdir()
-    assert {file.name for file in folder.iterdir()} <= {"owner.lock", "psi4.log", "stdout.log", "timer.dat"}
+    assert {file.name for file in folder.iterdir()} <= LEFT
     quick.close()
     assert list(scratch.iterdir()) == []
 
 
-def test_a_process_is_renewed_after_its_share_of_labels(quick: Psi4Labeler, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psi4, "LABELS_PER_PROCESS", 2)
-    for structure in waters(5):
-        assert isinstance(quick.compute(structure), Label)
-    pids = [line["pid"] for line in executions(log)]
+def pids_of(structures: list[Structure], log: Path, resources: LabelingResources) -> list[object]:
+    """The process of each label."""
+    labeler = Psi4Labeler(QUICK, resources)
+    for structure in structures:
+        assert isinstance(labeler.compute(structure), Label)
+    labeler.close()
+    return [line["pid"] for line in executions(log)]
+
+
+def test_a_process_is_renewed_after_its_share_of_labels(log: Path) -> None:
+    pids = pids_of(waters(5), log, LabelingResources(labels_per_process=2))
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [2, 2, 1]
 
 
-def test_a_process_that_has_grown_is_renewed(quick: Psi4Labeler, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psi4, "RESIDENT_SLACK_MIB", -1000)
-    for structure in waters(2):
-        assert isinstance(quick.compute(structure), Label)
+def test_a_process_that_has_grown_is_renewed(log: Path) -> None:
+    assert len(set(pids_of(waters(2), log, LabelingResources(growth_mib=1)))) == 2
+
+
+def test_threads_and_memory_follow_the_size(log: Path) -> None:
+    rules = (SizeRule(atoms_from=3, threads=2, memory_mib=700), SizeRule(atoms_from=2, threads=1, memory_mib=300))
+    labeler = Psi4Labeler(QUICK, LabelingResources(by_size=rules))
+    given = []
+    for structure in [*hydrogens(2), water(0.1)]:
+        labeler.compute(structure)
+        command = Path(f"/proc/{latest_pid(log)}/cmdline").read_text().split("\0")
+        given.append([command[command.index(name) + 1] for name in ("--threads", "--memory-mib")])
+    labeler.close()
+    assert given == [["1", "300"], ["1", "300"], ["2", "700"]]
     assert len({line["pid"] for line in executions(log)}) == 2
+    assert LabelingResources(by_size=rules).for_atoms(1) == LabelingResources(by_size=rules)
+
+
+@pytest.mark.slow
+def test_many_labels_leave_no_scratch_and_a_bounded_memory(log: Path, scratch: Path) -> None:
+    labeler = Psi4Labeler(QUICK, LabelingResources(scratch=str(scratch), growth_mib=GROWTH_MIB))
+    grown = []
+    for structure in hydrogens(60):
+        assert isinstance(labeler.compute(structure), Label)
+        (folder,) = scratch.iterdir()
+        assert {file.name for file in folder.iterdir()} <= LEFT
+        assert labeler._process is not None
+        grown.append(labeler._process.grown_mib)
+    labeler.close()
+    assert max(grown) < GROWTH_MIB + LABEL_MIB
+    assert 1 < len({line["pid"] for line in executions(log)}) < 10, "about one process for twenty labels"
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_process_that_died_between_labels_costs_no_attempt(quick: Psi4Labeler, log: Path) -> None:
