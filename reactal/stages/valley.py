@@ -56,15 +56,15 @@ def deep_minima(band: Band) -> tuple[tuple[int, float], ...]:
 def find_valley(
     bench: Bench, state: CampaignState, potential: Potential, band: Band, ends: tuple[Structure, Structure]
 ) -> Valley | None:
-    """The band's lowest inner minimum that is neither end, relaxed on the model; none where the committee is in doubt."""
-    template, cap = ends[0], bench.config.exploration.saddle_cap
-    believed = [(kcal, image) for image, kcal in deep_minima(band) if float(band.spreads[image]) <= cap]
-    dips = [(kcal, image) for kcal, image in believed if _strange(template.moved(band.positions[image]), ends)]
+    """The band's lowest inner minimum that is neither end, and down from there on the model as far as it can be believed."""
+    template, rule = ends[0], bench.config.exploration
+    inside = [(kcal, image) for image, kcal in deep_minima(band) if float(band.spreads[image]) <= rule.band_cap]
+    dips = [(kcal, image) for kcal, image in inside if _strange(template.moved(band.positions[image]), ends)]
     if not dips:
         return None
     kcal, image = min(dips)
     start = template.moved(band.positions[image])
-    relaxed = _relaxed(potential, start, cap=cap)
+    relaxed = _relaxed(potential, start, cap=rule.saddle_cap)
     found = relaxed if relaxed is not None and _strange(relaxed, ends) else start
     known = (bench.structure_of(probe.key) for probe in state.probes if probe.intermediate)
     return Valley(found, kcal, next((other.key for other in known if same_bonds(found, other)), None))

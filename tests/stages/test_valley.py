@@ -97,8 +97,8 @@ def test_where_the_committee_knows_nothing_the_image_itself_is_taken(bench: Benc
     assert valley.structure.key == THIRD.key
 
 
-def test_a_valley_the_committee_does_not_believe_in_is_none(bench: Bench) -> None:
-    doubt = bench.config.exploration.saddle_cap + 0.1
+def test_a_valley_of_a_runaway_is_none(bench: Bench) -> None:
+    doubt = bench.config.exploration.band_cap + 0.1
     assert find_valley(bench, begun(bench), leps_surface(), through_the_third(doubt=doubt), ENDS) is None
 
 
