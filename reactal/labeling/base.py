@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 from reactal.chem import Label, LabelFailure, Structure, Theory
 
-__all__ = ["LabelOutcome", "LabelPool", "Labeler", "LabelingResources", "SizeRule"]
+__all__ = ["Impatient", "LabelOutcome", "LabelPool", "Labeler", "LabelingResources", "SizeRule"]
 
 
 class Labeler(Protocol):
@@ -22,6 +22,15 @@ class Labeler(Protocol):
 
     def close(self) -> None:
         """End the program and remove its scratch; may be called twice."""
+
+
+@runtime_checkable
+class Impatient(Protocol):
+    """A `Labeler` whose program may hang."""
+
+    def expect(self, patience_s: float | None) -> None:
+        """Give up the first attempt at the next label after so many seconds and do not count it; later attempts, and with None
+        every one, have the time of the resources: a wrong guess costs time and never a label."""
 
 
 @final

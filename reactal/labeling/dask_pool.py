@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import TYPE_CHECKING, Any, final
 from uuid import uuid4
 
@@ -13,8 +12,10 @@ from reactal.errors import ConfigError, LabelerUnavailable
 from reactal.labeling.base import LabelingResources, LabelOutcome
 from reactal.labeling.batch import Batch
 from reactal.labeling.cluster import LABEL_SLOT
+from reactal.labeling.cost import CostModel, learnt_from
 from reactal.labeling.dask_flight import Flight, Suspects
 from reactal.labeling.dask_slot import close_slots, label_on_worker
+from reactal.labeling.packing import LongestFirst
 from reactal.labeling.programs import make_labeler
 from reactal.store.labels import LabelStore
 from reactal.store.opening import open_store
@@ -54,6 +55,7 @@ class DaskLabelPool:
         self._labels = LabelStore(objects)
         self._theory = theory
         self._resources = resources or LabelingResources()
+        self._costs: dict[Theory, CostModel] = {}
 
     def label(self, structures: Sequence[Structure], *, theory: Theory | None = None) -> Iterator[LabelOutcome]:
         theory = theory or self._theory
@@ -62,9 +64,10 @@ class DaskLabelPool:
         stored = batch.stored(self._labels, theory)
         for key, label in stored.items():
             yield from batch.outcomes(key, label, reused=True)
-        missing = [key for key in batch.indices if key not in stored]
-        for key, (answer, reused) in self._computed(batch, missing, theory):
-            yield from batch.outcomes(key, answer, reused=reused)
+        missing = {key: batch.structure(key) for key in batch.indices if key not in stored}
+        if missing:
+            for key, (answer, reused) in self._computed(missing, theory):
+                yield from batch.outcomes(key, answer, reused=reused)
 
     def close(self) -> None:
         """Ends the programs on the workers; the cluster belongs to whoever made it."""
@@ -72,26 +75,33 @@ class DaskLabelPool:
             with suppress(OSError):  # a worker that is gone has no programs
                 self._client.run(close_slots)
 
-    def _computed(self, batch: Batch, keys: list[str], theory: Theory) -> Iterator[tuple[str, tuple[Answer, bool]]]:
+    def _computed(self, structures: dict[str, Structure], theory: Theory) -> Iterator[tuple[str, tuple[Answer, bool]]]:
         """The answer to each key, as they come. What was on a worker each time one died is done again at the end, alone."""
-        flight = Flight(self._client, lambda key: self._submit(batch.structure(key), theory))
-        waiting, suspects = iter(keys), Suspects()
+        cost = self._cost(theory)
+        flight = Flight(self._client, lambda key: self._submit(structures[key], theory, cost.patience(structures[key])))
+        waiting, suspects = LongestFirst(structures, cost), Suspects()
         try:
-            while True:
-                for key in islice(waiting, self._free_slots(len(flight)) if keys else 0):
-                    flight.start(key)
-                if not flight and not suspects.waiting:
-                    return
-                if not flight:
+            while waiting or flight or suspects.waiting:
+                for _ in range(min(len(waiting), self._free_slots(len(flight))) if waiting else 0):
+                    flight.start(waiting.pop())
+                if not flight and not waiting:
                     flight.start(suspects.next())
                 key, landed = flight.land()
                 if isinstance(landed, tuple):
                     data, reused = landed
-                    yield key, (_answer(data), reused)
+                    answer = _answer(data)
+                    if isinstance(answer, Label) and not reused:
+                        cost.learn(structures[key], answer)
+                    yield key, (answer, reused)
                 elif deaths := suspects.deaths(key, landed):
-                    yield key, (self._given_up(batch.structure(key), theory, deaths), False)
+                    yield key, (self._given_up(structures[key], theory, deaths), False)
         finally:
             flight.cancel()
+
+    def _cost(self, theory: Theory) -> CostModel:
+        if theory not in self._costs:
+            self._costs[theory] = learnt_from(self._labels, theory)
+        return self._costs[theory]
 
     def _given_up(self, structure: Structure, theory: Theory, deaths: int) -> LabelFailure:
         attempts = (Attempt(outcome="worker died"),) * deaths
@@ -100,13 +110,14 @@ class DaskLabelPool:
         self._labels.put(failure, structure)
         return failure
 
-    def _submit(self, structure: Structure, theory: Theory) -> Future[Any]:
+    def _submit(self, structure: Structure, theory: Theory, patience_s: float | None) -> Future[Any]:
         return self._client.submit(
             label_on_worker,
             structure.as_json(),
             theory.as_json(),
             self._store,
             self._resources,
+            patience_s,
             resources={LABEL_SLOT: 1},
             pure=False,
             key=f"label-{structure.formula}-{structure.key[:12]}-{uuid4().hex[:8]}",

@@ -19,11 +19,15 @@ _all_slots: list[Slot] = []
 
 
 def label_on_worker(
-    structure: dict[str, Any], theory: dict[str, Any], store: tuple[str, bool], resources: LabelingResources
+    structure: dict[str, Any],
+    theory: dict[str, Any],
+    store: tuple[str, bool],
+    resources: LabelingResources,
+    patience_s: float | None,
 ) -> tuple[dict[str, Any], bool]:
     """The task: the label or failure as JSON, and whether the store had it before."""
     slot = _slot(store, resources)
-    answer, reused = slot.answer(Structure.from_json(structure), Theory.from_json(theory))
+    answer, reused = slot.answer(Structure.from_json(structure), Theory.from_json(theory), patience_s=patience_s)
     return answer.as_json(), reused
 
 

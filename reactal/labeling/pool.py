@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import final
 
 from reactal.chem import Label, LabelFailure, Structure, Theory
 from reactal.labeling.base import LabelingResources, LabelOutcome
 from reactal.labeling.batch import Batch
+from reactal.labeling.cost import CostModel, learnt_from
+from reactal.labeling.packing import LongestFirst
 from reactal.labeling.programs import check_theory, make_labeler
 from reactal.labeling.slot import Slot
 from reactal.store.labels import LabelStore
@@ -38,6 +40,7 @@ class LocalLabelPool:
         self._executor = ThreadPoolExecutor(slot_count(self._resources), thread_name_prefix="label")
         self._local = threading.local()
         self._slots: list[Slot] = []
+        self._costs: dict[Theory, CostModel] = {}
         self._lock = threading.Lock()
 
     def label(self, structures: Sequence[Structure], *, theory: Theory | None = None) -> Iterator[LabelOutcome]:
@@ -45,17 +48,28 @@ class LocalLabelPool:
         self._labels.register(theory)
         batch = Batch.of(structures)
         stored = batch.stored(self._labels, theory)
-        jobs = {
-            self._executor.submit(self._compute, batch.structure(key), theory): key for key in batch.indices if key not in stored
-        }
+        missing = {key: batch.structure(key) for key in batch.indices if key not in stored}
+        cost = self._cost(theory)
+        queue = LongestFirst(missing, cost)
+
+        def compute_next() -> tuple[str, Label | LabelFailure, bool]:
+            """In the slot of the thread that calls it."""
+            structure = missing[queue.pop()]
+            answer, reused = self._slot().answer(structure, theory, patience_s=cost.patience(structure))
+            if isinstance(answer, Label) and not reused:
+                cost.learn(structure, answer)
+            return structure.key, answer, reused
+
+        jobs = [self._executor.submit(compute_next) for _ in missing]
         try:
             for key, label in stored.items():
                 yield from batch.outcomes(key, label, reused=True)
             for job in as_completed(jobs):
-                answer, reused = job.result()
-                yield from batch.outcomes(jobs[job], answer, reused=reused)
+                key, answer, reused = job.result()
+                yield from batch.outcomes(key, answer, reused=reused)
         finally:
-            _cancel(jobs)
+            for job in jobs:
+                job.cancel()
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -68,8 +82,10 @@ class LocalLabelPool:
             for slot in self._slots:
                 slot.close()
 
-    def _compute(self, structure: Structure, theory: Theory) -> tuple[Label | LabelFailure, bool]:
-        return self._slot().answer(structure, theory)
+    def _cost(self, theory: Theory) -> CostModel:
+        if theory not in self._costs:
+            self._costs[theory] = learnt_from(self._labels, theory)
+        return self._costs[theory]
 
     def _slot(self) -> Slot:
         """This thread's own."""
@@ -79,8 +95,3 @@ class LocalLabelPool:
             with self._lock:
                 self._slots.append(slot)
         return slot
-
-
-def _cancel(jobs: dict[Future[tuple[Label | LabelFailure, bool]], str]) -> None:
-    for job in jobs:
-        job.cancel()

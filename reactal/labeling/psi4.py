@@ -14,7 +14,7 @@ from reactal.chem.structure import KEY_RESOLUTION
 from reactal.errors import ConfigError, LabelerUnavailable, NonFinite, UnknownTheory
 from reactal.labeling.base import LabelingResources
 from reactal.labeling.ladder import rungs
-from reactal.labeling.psi4_failures import WorkerFailed, WorkerTooBig, WorkerUnreadable
+from reactal.labeling.psi4_failures import WorkerFailed, WorkerSilent, WorkerTooBig, WorkerUnreadable
 from reactal.labeling.psi4_keywords import DEFAULTS, check_keywords
 from reactal.labeling.psi4_process import Psi4Process
 from reactal.units import BOHR, HARTREE
@@ -40,28 +40,39 @@ class Psi4Labeler:
         self._resources = resources or LabelingResources()
         self._process: Psi4Process | None = None
         self._closed = False
+        self._patience_s: float | None = None
+
+    def expect(self, patience_s: float | None) -> None:
+        """As in `Impatient`."""
+        self._patience_s = patience_s
 
     def compute(self, structure: Structure) -> Label | LabelFailure:
         if structure.cell is not None:
             return self._failure(structure, FailureKind.INVALID_INPUT, "Psi4 has no periodic cells; label molecules", ())
         attempts: list[Attempt] = []
+        allowed = self._resources.attempts
         while True:
-            tried = time.monotonic()
+            tried, timeout_s = time.monotonic(), self._timeout_s(first=not attempts)
             try:
-                answer = self._running(len(structure)).ask(self._request(structure), timeout_s=self._resources.timeout_seconds)
+                answer = self._running(len(structure)).ask(self._request(structure), timeout_s=timeout_s)
                 return self._outcome(structure, answer, attempts)
             except WorkerFailed as error:
                 self._discard()
                 attempts.append(Attempt((), str(error.kind), time.monotonic() - tried, error.log))
                 if self._closed:
                     raise LabelerUnavailable("the Psi4 labeler was closed in the middle of a label") from error
-                if isinstance(error, WorkerTooBig) or len(attempts) >= self._resources.attempts:
-                    message = f"{error} ({len(attempts)} of {self._resources.attempts} attempts)"
+                allowed += isinstance(error, WorkerSilent) and timeout_s < self._resources.timeout_seconds
+                if isinstance(error, WorkerTooBig) or len(attempts) >= allowed:
+                    message = f"{error} ({len(attempts)} of {allowed} attempts)"
                     return self._failure(structure, error.kind, message, tuple(attempts))
 
     def close(self) -> None:
         self._closed = True
         self._discard()
+
+    def _timeout_s(self, *, first: bool) -> float:
+        full = self._resources.timeout_seconds
+        return min(full, self._patience_s) if first and self._patience_s is not None else full
 
     def _running(self, atoms: int) -> Psi4Process:
         if self._closed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import final
 
 from reactal.chem import Label, LabelFailure, Structure, Theory
-from reactal.labeling.base import Labeler, LabelingResources
+from reactal.labeling.base import Impatient, Labeler, LabelingResources
 from reactal.labeling.programs import make_labeler
 from reactal.store.labels import LabelStore
 
@@ -21,12 +21,20 @@ class Slot:
         self._resources = resources
         self._labelers: dict[Theory, Labeler] = {}
 
-    def answer(self, structure: Structure, theory: Theory) -> tuple[Label | LabelFailure, bool]:
-        """The label or failure, durably in the store, and whether it was there before. A stored failure is tried again."""
+    def answer(
+        self, structure: Structure, theory: Theory, *, patience_s: float | None = None
+    ) -> tuple[Label | LabelFailure, bool]:
+        """The label or failure, durably in the store, and whether it was there before. A stored failure is tried again.
+
+        `patience_s` is for labelers that are `Impatient`.
+        """
         stored = self._labels.get(theory.fingerprint, structure.key)
         if isinstance(stored, Label):
             return stored, True
-        computed = self._labeler(theory).compute(structure)
+        labeler = self._labeler(theory)
+        if isinstance(labeler, Impatient):
+            labeler.expect(patience_s)
+        computed = labeler.compute(structure)
         if self._labels.put(computed, structure):
             return computed, False
         first = self._labels.get(theory.fingerprint, structure.key)  # another worker was faster: everybody gets the same
