@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,7 @@ __all__ = ["Resources", "SizeRule"]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0)]
 MemoryMib = Annotated[int, Field(ge=200)]
+Rung = Literal["default", "other_guess", "damping", "second_order", "second_order_other_guess", "small_steps"]
 
 
 class SizeRule(BaseModel):
@@ -32,6 +33,7 @@ class Resources(BaseModel):
     by_size: tuple[SizeRule, ...]
     timeout_seconds: Positive
     attempts: Count
+    ladder: Annotated[tuple[Rung, ...], Field(min_length=1)]
     labels_per_process: Count
     growth_mib: Count
     psi4: str | None

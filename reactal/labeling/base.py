@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, final, runtime_checkable
 
 from reactal.chem import Label, LabelFailure, Structure, Theory
+from reactal.labeling.ladder import LADDER
 
 __all__ = ["Impatient", "LabelOutcome", "LabelPool", "Labeler", "LabelingResources", "SizeRule"]
 
@@ -54,6 +55,7 @@ class LabelingResources:
     by_size: tuple[SizeRule, ...] = ()  # exceptions from the two above; of those that apply the largest counts
     timeout_seconds: float = 600.0  # for one label
     attempts: int = 2  # for a label whose program crashed or hung
+    ladder: tuple[str, ...] = tuple(LADDER)  # what is tried in turn while an SCF does not converge
     labels_per_process: int = 200  # before a program is renewed, whose memory grows and whose scratch handling wears out
     growth_mib: int = 500  # of its resident memory since it started, before it is renewed
     psi4: str | None = None  # the psi4 command or the interpreter that can import it; None: look for it

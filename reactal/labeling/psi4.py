@@ -29,7 +29,7 @@ HEALTHY = (FailureKind.SCF_NOT_CONVERGED, FailureKind.INVALID_INPUT)  # failures
 class Psi4Labeler:
     """A `Labeler` with one Psi4 process, started for the first label and renewed when it has grown old or has died.
 
-    `theory`'s keywords are checked on construction (`ConfigError`). `close` may come from another thread.
+    `theory`'s keywords and the ladder's names are checked on construction (`ConfigError`). `close` may come from another thread.
     """
 
     def __init__(self, theory: Theory, resources: LabelingResources | None = None) -> None:
@@ -38,6 +38,7 @@ class Psi4Labeler:
         check_keywords(theory)
         self.theory = theory
         self._resources = resources or LabelingResources()
+        self._ladder = rungs(theory, self._resources.ladder)
         self._process: Psi4Process | None = None
         self._closed = False
         self._patience_s: float | None = None
@@ -96,7 +97,7 @@ class Psi4Labeler:
             process.close()
 
     def _request(self, structure: Structure) -> dict[str, Any]:
-        return {"task": "gradient", "ladder": rungs(self.theory)} | _described(self.theory, structure)
+        return {"task": "gradient", "ladder": self._ladder} | _described(self.theory, structure)
 
     def _outcome(self, structure: Structure, answer: dict[str, Any], earlier: list[Attempt]) -> Label | LabelFailure:
         """Raises `WorkerUnreadable` for an answer that does not have what an answer has."""

@@ -128,27 +128,38 @@ def gradient(psi4: Any, request: Json) -> Json:
     """Energy and gradient; while the SCF does not converge, each rung of the request's ladder in turn."""
     attempts: List[Json] = []
     failure = Failed("invalid_input", "the request has an empty ladder")
-    for changes in request["ladder"]:
+    for number, (name, changes) in enumerate(request["ladder"]):
+        known = {option: value for option, value in changes.items() if _has_option(psi4, option)}
         try:
-            return {"ok": True, "result": _rung(psi4, request, changes, attempts), "attempts": attempts}
+            return {"ok": True, "result": _rung(psi4, request, name, known, attempts), "attempts": attempts}
         except Failed as failed:
+            if number and failed.kind in ("invalid_input", "crashed"):
+                continue  # a way that Psi4 does not have for this method
             failure = failed
             if failed.kind != "scf_not_converged":
                 break
     return {"ok": False, "kind": failure.kind, "message": str(failure), "attempts": attempts}
 
 
-def _rung(psi4: Any, request: Json, changes: Json, attempts: List[Json]) -> Json:
+def _has_option(psi4: Any, option: str) -> bool:
+    try:
+        psi4.core.get_global_option(option.upper())
+    except RuntimeError:
+        return False
+    return True
+
+
+def _rung(psi4: Any, request: Json, name: str, changes: Json, attempts: List[Json]) -> Json:
     """With these options; again with the atoms moved a hair where Psi4 stumbles over a symmetry it was told to ignore."""
     try:
-        return _attempt(psi4, request, changes, attempts, jitter=0.0)
+        return _attempt(psi4, request, name, changes, attempts, jitter=0.0)
     except Failed as failure:
         if "point group bits" not in str(failure):
             raise
-    return _attempt(psi4, request, changes, attempts, jitter=JITTER)
+    return _attempt(psi4, request, name, changes, attempts, jitter=JITTER)
 
 
-def _attempt(psi4: Any, request: Json, changes: Json, attempts: List[Json], *, jitter: float) -> Json:
+def _attempt(psi4: Any, request: Json, name: str, changes: Json, attempts: List[Json], *, jitter: float) -> Json:
     """One calculation, added to the attempts whatever becomes of it."""
     began = time.perf_counter()
     outcome, tail = "ok", ""
@@ -160,7 +171,7 @@ def _attempt(psi4: Any, request: Json, changes: Json, attempts: List[Json], *, j
         outcome, tail = failure.kind, _tail(OUTPUT)
         raise failure from error
     finally:
-        settings = {name: str(value) for name, value in changes.items()}
+        settings = {"rung": name, **{option: str(value) for option, value in changes.items()}}
         if jitter:
             settings["jitter_angstrom"] = f"{jitter:g}"
         seconds = time.perf_counter() - began

@@ -6,7 +6,6 @@ import pytest
 
 from reactal.chem import Theory
 from reactal.errors import ConfigError
-from reactal.labeling.ladder import rungs
 from reactal.labeling.psi4_keywords import DEFAULTS, check_keywords
 
 
@@ -40,15 +39,3 @@ def test_what_is_wrong_and_what_would_be_right(keywords: dict[str, object], mess
 
 def test_defaults_are_keywords_themselves() -> None:
     check_keywords(theory(**DEFAULTS))
-
-
-def test_the_ladder_starts_as_the_theory_says_and_never_changes_what_it_fixes() -> None:
-    assert rungs(theory())[0] == {}
-    assert len(rungs(theory())) > 1
-    for fixed in ({"guess": "gwh"}, {"maxiter": 30}, {"guess": "core", "maxiter": 10}):
-        assert not any(set(rung) & set(fixed) for rung in rungs(theory(**fixed)))
-
-
-def test_no_rung_changes_what_decides_the_number() -> None:
-    deciding = {"basis", "reference", "scf_type", "e_convergence", "d_convergence", "dft_spherical_points", "dft_radial_points"}
-    assert not any(set(rung) & deciding for rung in rungs(theory()))
