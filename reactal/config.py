@@ -32,7 +32,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class TheorySection(_Section):
-    program: Literal["psi4", "ase", "xtb", "pool", "teacher"]
+    program: Literal["psi4", "ase", "xtb", "pyscf", "qcengine", "pool", "teacher"]
     method: str
     basis: str
     keywords: dict[str, str | int | float | bool]

@@ -11,7 +11,17 @@ from reactal.errors import ConfigError
 from reactal.labeling.base import Labeler, LabelingResources
 from reactal.labeling.theory_names import hint
 
-__all__ = ["PROGRAMS", "Program", "check_theory", "make_labeler"]
+__all__ = ["PROGRAMS", "Inside", "Program", "check_theory", "make_labeler"]
+
+
+@final
+@dataclass(frozen=True)
+class Inside:
+    """A program that runs in a child, as the child sees it. `require` says, without the program, what is wrong with a theory."""
+
+    require: Callable[[Theory], None]
+    make: Callable[[Theory, LabelingResources], Labeler]
+    check: Callable[[Theory, Structure, LabelingResources], None]
 
 
 @final
@@ -21,11 +31,27 @@ class Program:
 
     make: Callable[[Theory, LabelingResources | None], Labeler]
     check: Callable[[Theory, Structure, LabelingResources | None], None]
+    inside: Inside | None = None
 
     @classmethod
     def immediate(cls, make: Callable[[Theory], Labeler], check: Callable[[Theory, Structure], None]) -> Program:
         """One that answers at once in this process, so that no resource limits it."""
         return cls(lambda theory, _: make(theory), lambda theory, structure, _: check(theory, structure))
+
+    @classmethod
+    def apart(cls, inside: Inside) -> Program:
+        """One that may hang or die: every slot has a child for it, which keeps to the resources."""
+        from reactal.labeling.apart import ApartLabeler, check_apart
+
+        def make(theory: Theory, resources: LabelingResources | None) -> Labeler:
+            inside.require(theory)
+            return ApartLabeler(theory, resources)
+
+        def check(theory: Theory, structure: Structure, resources: LabelingResources | None) -> None:
+            inside.require(theory)
+            check_apart(theory, structure, resources)
+
+        return cls(make, check, inside)
 
 
 def make_labeler(theory: Theory, resources: LabelingResources | None = None) -> Labeler:
@@ -80,10 +106,24 @@ def _teacher() -> Program:
     return Program.immediate(teacher_labeler, check_teacher_theory)
 
 
+def _pyscf() -> Program:
+    from reactal.labeling.pyscf import check_pyscf_theory, pyscf_labeler, require_pyscf_names
+
+    return Program.apart(Inside(require_pyscf_names, pyscf_labeler, check_pyscf_theory))
+
+
+def _qcengine() -> Program:
+    from reactal.labeling.qcengine import check_qcengine_theory, qcengine_labeler, require_qcengine_names
+
+    return Program.apart(Inside(require_qcengine_names, qcengine_labeler, check_qcengine_theory))
+
+
 PROGRAMS: Mapping[str, Callable[[], Program]] = {
     "psi4": _psi4,
     "ase": _ase,
     "xtb": _xtb,
+    "pyscf": _pyscf,
+    "qcengine": _qcengine,
     "pool": _pool,
     "teacher": _teacher,
 }

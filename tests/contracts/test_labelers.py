@@ -42,6 +42,7 @@ def cases() -> list[object]:
     periodic = Structure.from_symbols("OHH", water().positions, cell=np.eye(3) * 9.0, pbc=(True, True, True))
     emt = parsed("emt/none", program="ase")
     density = parsed("pbe/sto-3g", keywords={"dft_spherical_points": 434})
+    harness = parsed("gfn2-xtb/none", program="qcengine", keywords={"harness": "xtb", "accuracy": 0.01})
     return [
         pytest.param(Case(emt, water(0.1), unknown), id="ase emt"),
         pytest.param(Case(emt, copper(), unknown), id="ase emt, periodic"),
@@ -51,6 +52,11 @@ def cases() -> list[object]:
         pytest.param(Case(parsed("gfn1/none", program="xtb"), periodic, uranium), id="xtb gfn1, periodic"),
         pytest.param(Case(a_pool, water(0.1), water(0.3)), id="pool"),
         pytest.param(Case(a_teacher, water(0.1), unknown), id="teacher"),
+        pytest.param(
+            Case(parsed("pbe/sto-3g", program="pyscf", keywords={"grid_level": 1}), water(0.1), periodic), id="pyscf rks"
+        ),
+        pytest.param(Case(parsed("hf/sto-3g", program="pyscf"), hydroxyl(), periodic), id="pyscf uhf"),
+        pytest.param(Case(harness, water(0.1), periodic), id="qcengine xtb"),
         pytest.param(Case(parsed("hf/sto-3g"), water(0.1), periodic), id="psi4 rhf", marks=pytest.mark.psi4),
         pytest.param(Case(parsed("hf/sto-3g"), hydroxyl(), periodic), id="psi4 uhf", marks=pytest.mark.psi4),
         pytest.param(Case(density, water(0.1), periodic), id="psi4 rks", marks=pytest.mark.psi4),
@@ -97,17 +103,17 @@ def reversed_atoms(structure: Structure) -> Structure:
     return replace(structure, numbers=structure.numbers[::-1], positions=structure.positions[::-1])
 
 
-@pytest.fixture(params=cases())
+@pytest.fixture(scope="module", params=cases())
 def case(request: pytest.FixtureRequest) -> Case:
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.fixture
-def theory(case: Case, tmp_path: Path) -> Theory:
-    return case.theory_in(tmp_path)
+@pytest.fixture(scope="module")
+def theory(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Theory:
+    return case.theory_in(tmp_path_factory.mktemp("theory"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start(theory: Theory) -> Iterator[Callable[[], Labeler]]:
     """New labelers, closed at the end."""
     started: list[Labeler] = []
@@ -121,14 +127,26 @@ def start(theory: Theory) -> Iterator[Callable[[], Labeler]]:
         labeler.close()
 
 
+@pytest.fixture(scope="module")
+def labeler(start: Callable[[], Labeler]) -> Labeler:
+    """One for all the tests that need no new one: some programs take seconds to start."""
+    return start()
+
+
+@pytest.fixture(scope="module")
+def another(start: Callable[[], Labeler]) -> Labeler:
+    """A second one of the same theory, which the last test closes."""
+    return start()
+
+
 def computed(labeler: Labeler, structure: Structure) -> Label:
     answer = labeler.compute(structure)
     assert isinstance(answer, Label), answer
     return answer
 
 
-def test_a_label_names_its_structure_theory_and_origin(case: Case, theory: Theory, start: Callable[[], Labeler]) -> None:
-    label = computed(start(), case.good)
+def test_a_label_names_its_structure_theory_and_origin(case: Case, theory: Theory, labeler: Labeler) -> None:
+    label = computed(labeler, case.good)
     assert (label.structure_key, label.theory) == (case.good.key, theory.fingerprint)
     assert label.forces.shape == (len(case.good), 3)
     assert label.program_version.startswith(theory.program)
@@ -137,27 +155,25 @@ def test_a_label_names_its_structure_theory_and_origin(case: Case, theory: Theor
     assert [attempt.outcome for attempt in label.attempts] == ["ok"]
 
 
-def test_forces_are_minus_the_slope_of_the_energy(case: Case, start: Callable[[], Labeler]) -> None:
-    labeler = start()
+def test_forces_are_minus_the_slope_of_the_energy(case: Case, labeler: Labeler) -> None:
     forces = computed(labeler, case.good).forces
     ahead, behind = (computed(labeler, structure) for structure in displaced(case.good))
     slope = (ahead.energy - behind.energy) / (2 * STEP)
     assert -slope == pytest.approx((forces * direction(case.good)).sum(), abs=FORCE_IS_SLOPE)
 
 
-def test_forces_on_a_free_molecule_add_up_to_nothing(case: Case, start: Callable[[], Labeler]) -> None:
-    forces = computed(start(), case.good).forces
+def test_forces_on_a_free_molecule_add_up_to_nothing(case: Case, labeler: Labeler) -> None:
+    forces = computed(labeler, case.good).forces
     assert np.abs(forces.sum(axis=0)).max() < FORCE_IS_SLOPE
 
 
-def test_a_label_computed_again_agrees(case: Case, start: Callable[[], Labeler]) -> None:
-    first, again = computed(start(), case.good), computed(start(), case.good)
+def test_a_label_computed_again_agrees(case: Case, labeler: Labeler, another: Labeler) -> None:
+    first, again = computed(labeler, case.good), computed(another, case.good)
     assert again.energy == pytest.approx(first.energy, abs=ENERGY_AGREES)
     assert np.abs(again.forces - first.forces).max() < FORCE_AGREES
 
 
-def test_a_structure_elsewhere_in_space_has_the_same_label(case: Case, start: Callable[[], Labeler]) -> None:
-    labeler = start()
+def test_a_structure_elsewhere_in_space_has_the_same_label(case: Case, labeler: Labeler) -> None:
     here = computed(labeler, case.good)
     there = computed(labeler, case.good.moved(case.good.positions + np.array([11.0, -7.0, 3.0])))
     assert there.structure_key == here.structure_key
@@ -165,15 +181,13 @@ def test_a_structure_elsewhere_in_space_has_the_same_label(case: Case, start: Ca
     assert np.abs(there.forces - here.forces).max() < FORCE_AGREES
 
 
-def test_the_order_of_the_atoms_is_that_of_the_forces_and_nothing_else(case: Case, start: Callable[[], Labeler]) -> None:
-    labeler = start()
+def test_the_order_of_the_atoms_is_that_of_the_forces_and_nothing_else(case: Case, labeler: Labeler) -> None:
     here, there = computed(labeler, case.good), computed(labeler, reversed_atoms(case.good))
     assert there.energy == pytest.approx(here.energy, abs=ENERGY_AGREES)
     assert np.abs(there.forces[::-1] - here.forces).max() < FORCE_AGREES
 
 
-def test_what_cannot_be_computed_is_a_value_and_the_labeler_goes_on(case: Case, start: Callable[[], Labeler]) -> None:
-    labeler = start()
+def test_what_cannot_be_computed_is_a_value_and_the_labeler_goes_on(case: Case, labeler: Labeler) -> None:
     failure = labeler.compute(case.bad)
     assert isinstance(failure, LabelFailure)
     assert (failure.kind, failure.structure_key) == (FailureKind.INVALID_INPUT, case.bad.key)
@@ -181,9 +195,8 @@ def test_what_cannot_be_computed_is_a_value_and_the_labeler_goes_on(case: Case, 
     computed(labeler, case.good)
 
 
-def test_close_may_be_called_twice_and_before_anything(case: Case, start: Callable[[], Labeler]) -> None:
-    unused, used = start(), start()
-    computed(used, case.good)
-    for labeler in (unused, used):
+def test_close_may_be_called_twice_and_before_anything(case: Case, another: Labeler, start: Callable[[], Labeler]) -> None:
+    computed(another, case.good)
+    for labeler in (start(), another):
         labeler.close()
         labeler.close()
