@@ -19,6 +19,7 @@ TRAINING_SLOT = "train"
 """Dask resources: every worker offers one of each, so that labels and training do not starve each other."""
 LOCAL = "local"
 ALLOWED_FAILURES = 2  # deaths of a worker that a task may see; after one more it is tried once again, alone
+KEPT_MESSAGES = 10  # that Dask remembers, for its own developers; each holds the structures that were sent
 CONNECT_SECONDS = 30
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -34,7 +35,10 @@ def local_cluster(
     import dask
     from distributed import LocalCluster
 
-    settings = {"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}
+    settings = {
+        "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+        "distributed.admin.low-level-log-length": KEPT_MESSAGES,
+    }
     with (
         dask.config.set(settings),
         LocalCluster(

@@ -11,44 +11,47 @@ from reactal.errors import LabelerUnavailable
 if TYPE_CHECKING:
     from distributed import Client, Future, KilledWorker
 
-__all__ = ["Flight", "Suspects"]
+__all__ = ["Flight", "Result", "Suspects"]
 
+Keys = tuple[str, ...]
 Result = tuple[dict[str, Any], bool]
 
 
 @final
 class Flight:
-    """Tasks by key, submitted by `submit`, landing in the order in which they finish."""
+    """Tasks of one or several keys, submitted by `submit`, landing in the order in which they finish."""
 
-    def __init__(self, client: Client, submit: Callable[[str], Future[Any]]) -> None:
+    def __init__(self, client: Client, submit: Callable[[Keys], Future[Any]]) -> None:
         from distributed import as_completed
 
         self._client = client
         self._submit = submit
-        self._keys: dict[Future[Any], str] = {}
-        self._finished = as_completed(loop=client.loop)
+        self._keys: dict[Future[Any], Keys] = {}
+        self._finished = as_completed(loop=client.loop, with_results=True, raise_errors=False)
 
     def __len__(self) -> int:
         return len(self._keys)
 
-    def start(self, key: str) -> None:
-        future = self._submit(key)
-        self._keys[future] = key
+    def start(self, keys: Keys) -> None:
+        future = self._submit(keys)
+        self._keys[future] = keys
         self._finished.add(future)
 
-    def land(self) -> tuple[str, Result | KilledWorker]:
-        """Wait for the next; its result, or Dask's verdict that it kills its workers. Raises what the task raised."""
+    def land(self) -> tuple[Keys, list[Result] | KilledWorker]:
+        """Wait for the next; a result for each key, or Dask's verdict that it kills its workers. Raises what the task raised."""
         from distributed import KilledWorker
-        from distributed.client import FutureCancelledError
 
-        future = next(self._finished)
-        key = self._keys.pop(future)
+        future, result = next(self._finished)
+        keys = self._keys.pop(future)
         try:
-            return key, future.result()
-        except KilledWorker as verdict:
-            return key, verdict
-        except FutureCancelledError as error:
-            raise LabelerUnavailable(f"the Dask cluster dropped a label ({error}); is its scheduler running?") from error
+            if future.status == "finished":
+                return keys, result
+            if future.status != "error":
+                raise LabelerUnavailable(f"the Dask cluster dropped a label ({future.status}); is its scheduler running?")
+            _, error, trace = result
+            if isinstance(error, KilledWorker):
+                return keys, error
+            raise error.with_traceback(trace)
         finally:
             future.release()  # Dask would compute it again if the worker that holds it died
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, final
@@ -13,7 +14,7 @@ from reactal.labeling.base import LabelingResources, LabelOutcome
 from reactal.labeling.batch import Batch
 from reactal.labeling.cluster import LABEL_SLOT
 from reactal.labeling.cost import CostModel, learnt_from
-from reactal.labeling.dask_flight import Flight, Suspects
+from reactal.labeling.dask_flight import Flight, Result, Suspects
 from reactal.labeling.dask_slot import close_slots, label_on_worker
 from reactal.labeling.packing import LongestFirst
 from reactal.labeling.programs import make_labeler
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["DaskLabelPool"]
 
 WORKER_SECONDS = 60.0  # for the first worker to appear
+ASK_SECONDS = 1.0  # between questions how many there are
 Answer = Label | LabelFailure
 
 
@@ -56,6 +58,7 @@ class DaskLabelPool:
         self._theory = theory
         self._resources = resources or LabelingResources()
         self._costs: dict[Theory, CostModel] = {}
+        self._offered, self._asked = 0, 0.0
 
     def label(self, structures: Sequence[Structure], *, theory: Theory | None = None) -> Iterator[LabelOutcome]:
         theory = theory or self._theory
@@ -78,25 +81,37 @@ class DaskLabelPool:
     def _computed(self, structures: dict[str, Structure], theory: Theory) -> Iterator[tuple[str, tuple[Answer, bool]]]:
         """The answer to each key, as they come. What was on a worker each time one died is done again at the end, alone."""
         cost = self._cost(theory)
-        flight = Flight(self._client, lambda key: self._submit(structures[key], theory, cost.patience(structures[key])))
+        flight = Flight(self._client, lambda keys: self._submit([structures[key] for key in keys], theory, cost))
         waiting, suspects = LongestFirst(structures, cost), Suspects()
         try:
             while waiting or flight or suspects.waiting:
-                for _ in range(min(len(waiting), self._free_slots(len(flight))) if waiting else 0):
-                    flight.start(waiting.pop())
-                if not flight and not waiting:
-                    flight.start(suspects.next())
-                key, landed = flight.land()
-                if isinstance(landed, tuple):
-                    data, reused = landed
-                    answer = _answer(data)
-                    if isinstance(answer, Label) and not reused:
-                        cost.learn(structures[key], answer)
-                    yield key, (answer, reused)
-                elif deaths := suspects.deaths(key, landed):
-                    yield key, (self._given_up(structures[key], theory, deaths), False)
+                if waiting:
+                    self._fill(flight, waiting)
+                elif not flight:
+                    flight.start((suspects.next(),))
+                keys, landed = flight.land()
+                if isinstance(landed, list):
+                    yield from self._answers(keys, landed, structures, cost)
+                    continue
+                for key in keys:
+                    if deaths := suspects.deaths(key, landed):
+                        yield key, (self._given_up(structures[key], theory, deaths), False)
         finally:
             flight.cancel()
+
+    def _fill(self, flight: Flight, waiting: LongestFirst) -> None:
+        slots = self._slots(busy=len(flight))
+        while waiting and len(flight) < slots:
+            flight.start(waiting.portion(slots))
+
+    def _answers(
+        self, keys: Sequence[str], landed: list[Result], structures: dict[str, Structure], cost: CostModel
+    ) -> Iterator[tuple[str, tuple[Answer, bool]]]:
+        for key, (data, reused) in zip(keys, landed, strict=True):
+            answer = _answer(data)
+            if isinstance(answer, Label) and not reused:
+                cost.learn(structures[key], answer)
+            yield key, (answer, reused)
 
     def _cost(self, theory: Theory) -> CostModel:
         if theory not in self._costs:
@@ -110,32 +125,34 @@ class DaskLabelPool:
         self._labels.put(failure, structure)
         return failure
 
-    def _submit(self, structure: Structure, theory: Theory, patience_s: float | None) -> Future[Any]:
+    def _submit(self, structures: list[Structure], theory: Theory, cost: CostModel) -> Future[Any]:
+        first = structures[0]
         return self._client.submit(
             label_on_worker,
-            structure.as_json(),
+            [(structure.as_json(), cost.patience(structure)) for structure in structures],
             theory.as_json(),
             self._store,
             self._resources,
-            patience_s,
             resources={LABEL_SLOT: 1},
             pure=False,
-            key=f"label-{structure.formula}-{structure.key[:12]}-{uuid4().hex[:8]}",
+            key=f"label-{first.formula}-{first.key[:12]}-{uuid4().hex[:8]}",
         )
 
-    def _free_slots(self, busy: int) -> int:
-        """Waits for the first worker with a slot where none is there and nothing under way."""
-        offers = self._offers()
-        if not offers and not busy:
+    def _slots(self, *, busy: int) -> int:
+        """How many the cluster offers, asked again now and then. Waits for the first where none is there and none busy."""
+        now = time.monotonic()
+        if not busy or now - self._asked > ASK_SECONDS:
+            self._offered, self._asked = self._offers(), now
+        if not self._offered and not busy:
             with suppress(TimeoutError):
                 self._client.wait_for_workers(1, timeout=WORKER_SECONDS)
-            offers = self._offers()
-            if not offers:
+            self._offered = self._offers()
+            if not self._offered:
                 raise LabelerUnavailable(
                     f"no worker of the Dask cluster {self._address()} offers the resource {LABEL_SLOT}; start them with "
                     f'`dask worker --nthreads 1 --resources "{LABEL_SLOT}=1"`'
                 )
-        return max(0, offers - busy)
+        return self._offered
 
     def _offers(self) -> int:
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()

@@ -1,4 +1,4 @@
-"""What a Dask worker does with one structure: it keeps a slot for each of its threads, whose programs outlive the task."""
+"""What a Dask worker does with structures: it keeps a slot for each of its threads, whose programs outlive the task."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from reactal.labeling.slot import Slot
 from reactal.store.labels import LabelStore
 from reactal.store.opening import open_store
 
-__all__ = ["close_slots", "label_on_worker"]
+__all__ = ["Order", "close_slots", "label_on_worker"]
+
+Order = tuple[dict[str, Any], float | None]
+"""A structure as JSON, and the patience with it in seconds."""
 
 _slots = threading.local()
 _all_slots: list[Slot] = []
 
 
 def label_on_worker(
-    structure: dict[str, Any],
-    theory: dict[str, Any],
-    store: tuple[str, bool],
-    resources: LabelingResources,
-    patience_s: float | None,
-) -> tuple[dict[str, Any], bool]:
-    """The task: the label or failure as JSON, and whether the store had it before."""
-    slot = _slot(store, resources)
-    answer, reused = slot.answer(Structure.from_json(structure), Theory.from_json(theory), patience_s=patience_s)
-    return answer.as_json(), reused
+    orders: list[Order], theory: dict[str, Any], store: tuple[str, bool], resources: LabelingResources
+) -> list[tuple[dict[str, Any], bool]]:
+    """The task: each label or failure as JSON, and whether the store had it before."""
+    slot, level = _slot(store, resources), Theory.from_json(theory)
+    answers = (slot.answer(Structure.from_json(structure), level, patience_s=patience) for structure, patience in orders)
+    return [(answer.as_json(), reused) for answer, reused in answers]
 
 
 def _slot(store: tuple[str, bool], resources: LabelingResources) -> Slot:

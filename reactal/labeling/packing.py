@@ -1,4 +1,4 @@
-"""In which order labels are computed: the longest first, so that the slots finish together.
+"""In which order and in what portions labels are computed: the longest first, so that the slots finish together.
 
 Longest processing time first is within 4/3 - 1/(3m) of the best possible makespan on m slots (R. L. Graham, SIAM J. Appl. Math.
 17, 416 (1969)), and much closer where no single label is a large share of a slot's work.
@@ -14,6 +14,10 @@ from reactal.chem import Structure
 from reactal.labeling.cost import CostModel
 
 __all__ = ["LongestFirst"]
+
+PORTION_S = 0.1  # of work in one portion; longer labels go one by one
+STORING_S = 3e-3  # to write a label down, whatever its computation took
+MOST = 32  # labels in a portion: what a driver waits for that wants to stop
 
 
 @final
@@ -39,6 +43,15 @@ class LongestFirst:
             if self._model.observations >= 2 * self._ranked_at:
                 self._rank()
             return self._waiting.pop()
+
+    def portion(self, slots: int) -> tuple[str, ...]:
+        """The next: one key, or several where they are known to be short, never so many that a slot goes without."""
+        first = self.pop()
+        if not self._model.observations:
+            return (first,)
+        fit = int(PORTION_S / (self._model.seconds(self._structures[first]) + STORING_S))
+        more = min(fit, MOST, len(self) // slots) - 1
+        return (first, *(self.pop() for _ in range(more)))
 
     def _rank(self) -> None:
         self._ranked_at = max(1, self._model.observations)

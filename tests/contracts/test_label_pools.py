@@ -25,6 +25,7 @@ from tests.labeling.molecules import hydrogen_trios, not_hydrogen, water, waters
 from tests.labeling.watching import executions, is_alive, latest_pid, until
 
 SLOTS = 2
+CHEAP = 300
 LEPS = Theory.parse("leps/none", program="ase")
 EMT = Theory.parse("emt/none", program="ase")
 PSI4 = Theory.parse("hf/sto-3g")
@@ -203,6 +204,19 @@ def test_close_leaves_no_program_behind(make_pool: MakePool, fresh_log: Path) ->
     assert any(map(is_alive, programs))
     pool.close()
     until(lambda: not any(map(is_alive, programs)), "the end of the programs")
+
+
+def test_cheap_labels_that_travel_together_survive_their_worker(cluster: LocalCluster, tmp_path: Path, fresh_log: Path) -> None:
+    (trio,) = hydrogen_trios(1)
+    structures = [trio.moved(trio.positions * (1 + 0.001 * number)) for number in range(CHEAP)]
+    with Client(cluster, set_as_default=False) as client:
+        outcomes = iter(DaskLabelPool(client, str(tmp_path / "store"), LEPS, RESOURCES).label(structures))
+        begun = [next(outcomes) for _ in range(CHEAP // 4)]
+        os.kill(latest_pid(fresh_log), signal.SIGKILL)
+        found = by_index(iter([*begun, *outcomes]))
+    assert sorted(found) == list(range(CHEAP))
+    assert all(isinstance(outcome.answer, Label) for outcome in found.values())
+    assert len(executions(fresh_log)) <= CHEAP + SLOTS, "what a dead worker had written is not computed again"
 
 
 def test_dask_workers_cannot_share_a_store_in_memory(cluster: LocalCluster) -> None:

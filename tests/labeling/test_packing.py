@@ -10,7 +10,7 @@ import pytest
 
 from reactal.chem import Attempt, Label, Structure
 from reactal.labeling.cost import CostModel, basis_functions
-from reactal.labeling.packing import LongestFirst
+from reactal.labeling.packing import MOST, LongestFirst
 from tests.labeling.molecules import waters
 
 SLOTS, COUNT = 64, 1000
@@ -74,3 +74,30 @@ def test_equals_are_computed_in_the_order_in_which_they_were_asked_for() -> None
     assert [queue.pop() for _ in structures] == list(structures)
     with pytest.raises(IndexError):
         queue.pop()
+
+
+def learnt(seconds: float) -> LongestFirst:
+    structures = {structure.key: structure for structure in waters(3 * MOST)}
+    model, (first, *_) = CostModel(), structures.values()
+    model.learn(first, Label(first.key, "t", -1.0, np.zeros((3, 3)), attempts=(Attempt(seconds=seconds),)))
+    return LongestFirst(structures, model)
+
+
+def test_short_labels_travel_together_and_long_ones_alone() -> None:
+    assert len(learnt(1e-5).portion(1)) == MOST
+    assert len(learnt(0.02).portion(1)) > 1
+    assert len(learnt(1.0).portion(1)) == 1
+    unknown = LongestFirst({structure.key: structure for structure in waters(9)}, CostModel())
+    assert len(unknown.portion(1)) == 1
+
+
+def test_portions_shrink_so_that_no_slot_goes_without() -> None:
+    queue, sizes = learnt(1e-5), []
+    everything = []
+    while queue:
+        portion = queue.portion(8)
+        everything += portion
+        sizes.append(len(portion))
+    assert sizes[0] <= 3 * MOST // 8
+    assert sizes[-8:] == [1] * 8
+    assert everything == list(dict.fromkeys(everything)) and len(everything) == 3 * MOST
