@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def cases() -> list[object]:
     periodic = Structure.from_symbols("OHH", water().positions, cell=np.eye(3) * 9.0, pbc=(True, True, True))
     emt = parsed("emt/none", program="ase")
     density = parsed("pbe/sto-3g", keywords={"dft_spherical_points": 434})
+    needs_xtb = pytest.mark.skipif(find_spec("xtb") is None, reason="xtb has no wheel for this Python")
     harness = parsed("gfn2-xtb/none", program="qcengine", keywords={"harness": "xtb", "accuracy": 0.01})
     return [
         pytest.param(Case(emt, water(0.1), unknown), id="ase emt"),
@@ -56,7 +58,7 @@ def cases() -> list[object]:
             Case(parsed("pbe/sto-3g", program="pyscf", keywords={"grid_level": 1}), water(0.1), periodic), id="pyscf rks"
         ),
         pytest.param(Case(parsed("hf/sto-3g", program="pyscf"), hydroxyl(), periodic), id="pyscf uhf"),
-        pytest.param(Case(harness, water(0.1), periodic), id="qcengine xtb"),
+        pytest.param(Case(harness, water(0.1), periodic), id="qcengine xtb", marks=needs_xtb),
         pytest.param(Case(parsed("hf/sto-3g"), water(0.1), periodic), id="psi4 rhf", marks=pytest.mark.psi4),
         pytest.param(Case(parsed("hf/sto-3g"), hydroxyl(), periodic), id="psi4 uhf", marks=pytest.mark.psi4),
         pytest.param(Case(density, water(0.1), periodic), id="psi4 rks", marks=pytest.mark.psi4),
