@@ -1,4 +1,5 @@
-"""Labels a second through a pool that writes its store, against a bare loop over `psi4.gradient` in one process."""
+"""Labels a second through a pool that writes its store, against a bare loop over `psi4.gradient` in one process and against one
+`psi4` process for each label; what the driver takes for a label, and how well slots are packed."""
 
 from __future__ import annotations
 
@@ -8,11 +9,13 @@ import os
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from figure import Figure, report, versus
+from label_orchestration import driver_figures, makespan_figure
 
 from reactal.chem import Label, Structure, Theory
 from reactal.labeling.base import LabelingResources
@@ -25,7 +28,7 @@ from reactal.store.opening import open_store
 THEORY = Theory.parse("hf/6-31g*")
 PEER = Path(__file__).with_name("label_peer.py")
 RATTLE = 0.03  # angstrom
-GOALS = {"one_slot": 0.9, "all_cores": 1.0}
+GOALS = {"one_slot": 0.9, "all_cores": 1.0, "process_each": 1.8}
 
 
 def chloride_exchange() -> Structure:
@@ -43,14 +46,21 @@ def batches(count: int, size: int) -> list[list[Structure]]:
     return [[template.moved(template.positions + noise.normal(0.0, RATTLE, shape)) for _ in range(size)] for _ in range(count)]
 
 
-def peer_rates(work: list[list[Structure]], *, threads: int) -> list[float]:
-    """Labels a second of the bare loop, batch by batch."""
+def peer_rates(work: list[list[Structure]], *, threads: int, warm: bool = True) -> list[float]:
+    """Labels a second of the bare loop, batch by batch; `warm`: after one label that is not counted."""
     install = find_psi4()
     structures: list[list[dict[str, Any]]] = [
         [{"symbols": list(s.symbols), "positions": s.positions.tolist(), "charge": s.charge, "multiplicity": 1} for s in batch]
         for batch in work
     ]
-    task = {"basis": THEORY.basis, "method": THEORY.method, "keywords": DEFAULTS, "threads": threads, "batches": structures}
+    task = {
+        "basis": THEORY.basis,
+        "method": THEORY.method,
+        "keywords": DEFAULTS,
+        "threads": threads,
+        "warm": warm,
+        "batches": structures,
+    }
     environ = install.environment(os.environ) | {"OMP_NUM_THREADS": str(threads)}
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -89,15 +99,36 @@ def compared(name: str, *, slots: int, runs: int, size: int) -> Figure:
     return versus(f"label_{name}_vs_bare_psi4", "labels/s", ours, peer, at_least=GOALS[name])
 
 
+def process_each_rate(batch: list[Structure], *, slots: int) -> float:
+    """Labels a second of one fresh process for each label, as many side by side as there are slots: what a script that calls
+    `psi4` in a loop gets."""
+    began = time.perf_counter()
+    with ThreadPoolExecutor(slots) as threads:
+        list(threads.map(lambda structure: peer_rates([[structure]], threads=1, warm=False), batch))
+    return len(batch) / (time.perf_counter() - began)
+
+
+def against_process_each(*, slots: int, runs: int, size: int) -> Figure:
+    ours, peer = [], []
+    for batch in batches(runs, size):
+        ours.append(our_rate(batch, slots=slots))
+        peer.append(process_each_rate(batch, slots=slots))
+    return versus("label.rate_vs_process_each", "labels/s", ours, peer, at_least=GOALS["process_each"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the same on smaller work, within two minutes")
     quick = parser.parse_args().quick
     runs, size = (3, 8) if quick else (5, 40)
+    slots = slot_count(LabelingResources())
     report(
         [
             compared("one_slot", slots=1, runs=runs, size=size),
-            compared("all_cores", slots=slot_count(LabelingResources()), runs=runs, size=size),
+            compared("all_cores", slots=slots, runs=runs, size=size),
+            against_process_each(slots=slots, runs=1 if quick else 5, size=size),
+            *driver_figures(2000 if quick else 10_000),
+            makespan_figure(runs),
         ]
     )
 
