@@ -66,6 +66,7 @@ def _listed(value: Floats | None) -> Any:
 class Label:
     """Energy (eV) and forces (N, 3) (eV/angstrom) of one structure at one theory, with their provenance.
 
+    `flags` are words for what is doubtful about it, such as `spin_contaminated`; most labels have none.
     dipole (3,) in e*angstrom, stress (3, 3) in eV/angstrom^3, hessian (3N, 3N) in eV/angstrom^2, where computed.
     """
 
@@ -82,6 +83,7 @@ class Label:
     program_version: str = ""
     host: str = ""
     attempts: tuple[Attempt, ...] = field(default=())
+    flags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         forces = np.array(self.forces, dtype=np.float64)
@@ -105,6 +107,7 @@ class Label:
             "program_version": self.program_version,
             "host": self.host,
             "attempts": [attempt.as_json() for attempt in self.attempts],
+            **({"flags": list(self.flags)} if self.flags else {}),
         }
 
     @classmethod
@@ -123,6 +126,7 @@ class Label:
             program_version=data["program_version"],
             host=data["host"],
             attempts=tuple(Attempt.from_json(a) for a in data["attempts"]),
+            flags=tuple(data.get("flags", ())),
         )
 
 

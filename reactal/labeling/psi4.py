@@ -22,7 +22,14 @@ from reactal.units import BOHR, HARTREE
 __all__ = ["Psi4Labeler", "check_psi4_theory"]
 
 CHECK_SECONDS = 120.0
-HEALTHY = (FailureKind.SCF_NOT_CONVERGED, FailureKind.INVALID_INPUT)  # failures that leave Psi4 as it was
+SPIN_EXCESS = 0.1
+"""Of <S^2> above S(S+1), in units of S(S+1) and of 1 at least: more is called spin-contaminated (Young, Computational
+Chemistry, 2001, section 27.2, allows 10 %)."""
+HEALTHY = (
+    FailureKind.SCF_NOT_CONVERGED,
+    FailureKind.WRONG_STATE,
+    FailureKind.INVALID_INPUT,
+)  # failures that leave Psi4 as it was
 
 
 @final
@@ -130,10 +137,18 @@ class Psi4Labeler:
             program_version=f"psi4 {self._process.version if self._process else ''}",
             host=socket.gethostname(),
             attempts=attempts,
+            flags=_spin_flags(result["s_squared"], structure.multiplicity),
         )
 
     def _failure(self, structure: Structure, kind: FailureKind, message: str, attempts: tuple[Attempt, ...]) -> LabelFailure:
         return LabelFailure(structure.key, self.theory.fingerprint, kind, message, attempts)
+
+
+def _spin_flags(s_squared: float | None, multiplicity: int) -> tuple[str, ...]:
+    spin = (multiplicity - 1) / 2
+    pure = spin * (spin + 1)
+    contaminated = s_squared is not None and s_squared - pure > SPIN_EXCESS * max(pure, 1.0)
+    return ("spin_contaminated",) if contaminated else ()
 
 
 def check_psi4_theory(theory: Theory, structure: Structure, resources: LabelingResources | None = None) -> None:

@@ -66,6 +66,7 @@ KEYWORDS: dict[str, tuple[Callable[[Keyword], bool], str]] = {
     "reference": _one_of("rhf", "uhf", "rohf", "rks", "uks"),
     "s_tolerance": _SMALL,
     "scf_type": _one_of("df", "disk_df", "mem_df", "direct", "pk", "out_of_core", "cd"),
+    "stability_analysis": _one_of("none", "follow"),  # not given: follow for open shells
 }
 
 

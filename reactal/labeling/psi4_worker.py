@@ -38,7 +38,11 @@ JITTER = 1e-6  # angstrom
 BOHR = 0.529177210903  # angstrom
 DEBYE = 0.393430307  # e*bohr
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NEXT_RUNG = ("scf_not_converged", "wrong_state")  # failures that another way to the solution may avoid
+FOLLOW = {"stability_analysis": "follow", "max_attempts": 3}
+ROTATIONS = 4  # Psi4's stability analysis dies of a segmentation fault where orbitals have fewer, or no beta electron is
 LITTLE_ROOM = 1 << 17  # bytes free in scratch; Psi4 writes in larger pieces
+UNSTABLE = "the SCF found an unstable state, and the lower one that must be there was not reached"
 SPECIMENS = {True: (["H", "F"], 1), False: (["O", "H"], 2)}  # to try a method on a closed and an open shell
 
 
@@ -135,8 +139,9 @@ def gradient(psi4: Any, request: Json) -> Json:
         except Failed as failed:
             if number and failed.kind in ("invalid_input", "crashed"):
                 continue  # a way that Psi4 does not have for this method
-            failure = failed
-            if failed.kind != "scf_not_converged":
+            if failed.kind not in NEXT_RUNG or failure.kind != "wrong_state":
+                failure = failed
+            if failed.kind not in NEXT_RUNG:
                 break
     return {"ok": False, "kind": failure.kind, "message": str(failure), "attempts": attempts}
 
@@ -167,7 +172,7 @@ def _attempt(psi4: Any, request: Json, name: str, changes: Json, attempts: List[
     try:
         return _computed(psi4, request, changes, jitter)
     except Exception as error:
-        failure = _explained(error)
+        failure = _stranded(error) or _explained(error)
         outcome, tail = failure.kind, _tail(OUTPUT)
         raise failure from error
     finally:
@@ -188,10 +193,12 @@ def _computed(psi4: Any, request: Json, changes: Json, jitter: float) -> Json:
     moved = positions + jitter * _directions(positions)
     molecule = _molecule(psi4, request["symbols"], moved, request["charge"], request["multiplicity"])
     reference = _set_options(psi4, request, changes)
-    matrix, wavefunction = psi4.gradient(request["method"], molecule=molecule, return_wfn=True)
-    slope = np.array(matrix)
+    _follow_instabilities(psi4, request, molecule, reference)
+    slope, wavefunction = _slope(psi4, request["method"], molecule)
     energy = float(psi4.core.variable("CURRENT ENERGY"))
     energy += float((slope * (positions - moved)).sum()) / BOHR  # back to where the atoms are, to first order
+    if "still a negative eigenvalue" in _text(OUTPUT):
+        raise Failed("wrong_state", UNSTABLE)
     if not (np.isfinite(energy) and np.isfinite(slope).all()):
         raise Failed("unreadable_output", "Psi4 gave an energy or gradient that is not finite")
     return {
@@ -202,6 +209,28 @@ def _computed(psi4: Any, request: Json, changes: Json, jitter: float) -> Json:
         "scf_iterations": _iterations(psi4),
         "reference": reference,
     }
+
+
+def _slope(psi4: Any, method: str, molecule: Any) -> Any:
+    """The gradient in hartree/bohr and the wavefunction; Psi4's variables are then those of `molecule`.
+
+    Where no electron has beta spin, Psi4 1.3 dies of a segmentation fault in the gradients of density fitting. An atom has
+    none, and the few others (H2+, triplet H2) are small enough for differences of energies.
+    """
+    import numpy as np
+
+    alone = molecule.natom() == 1
+    if not alone and (molecule.multiplicity() == 1 or _orbitals(psi4, molecule).nbeta()):
+        matrix, wavefunction = psi4.gradient(method, molecule=molecule, return_wfn=True)
+        return np.array(matrix), wavefunction
+    slope = np.zeros((1, 3)) if alone else np.array(psi4.gradient(method, molecule=molecule, dertype="energy"))
+    _, wavefunction = psi4.energy(method, molecule=molecule, return_wfn=True)
+    return slope, wavefunction
+
+
+def _orbitals(psi4: Any, molecule: Any) -> Any:
+    """Numbers of electrons and functions, before anything is computed."""
+    return psi4.core.Wavefunction.build(molecule, psi4.core.get_global_option("BASIS"))
 
 
 def _directions(positions: Any) -> Any:
@@ -234,6 +263,27 @@ def _set_options(psi4: Any, request: Json, changes: Json) -> str:
     psi4.core.clean_options()
     psi4.set_options(options)
     return str(options["reference"]).lower()
+
+
+def _follow_instabilities(psi4: Any, request: Json, molecule: Any, reference: str) -> None:
+    """Have the SCF leave an unstable state for the one below: for open shells at Hartree-Fock, unless the theory forbids it.
+
+    Density functionals have no stability analysis in Psi4.
+    """
+    wanted = request["keywords"].get("stability_analysis", "follow" if request["multiplicity"] > 1 else "none")
+    if wanted != "follow" or reference != "uhf":
+        return
+    orbitals = _orbitals(psi4, molecule)
+    functions, up, down = orbitals.basisset().nbf(), orbitals.nalpha(), orbitals.nbeta()
+    enough = down > 0 and up * (functions - up) + down * (functions - down) >= ROTATIONS
+    psi4.set_options(FOLLOW if enough else {"stability_analysis": "none"})
+
+
+def _stranded(error: Exception) -> Optional[Failed]:
+    """The failure of an SCF that had found a state, left it because there is a lower one, and did not get there."""
+    if type(error).__name__ == "SCFConvergenceError" and "Running SCF again with the rotated orbitals" in _text(OUTPUT):
+        return Failed("wrong_state", UNSTABLE)
+    return None
 
 
 def _is_density_functional(method: str) -> bool:
@@ -406,11 +456,15 @@ def _clean(psi4: Any) -> None:
             file.unlink()
 
 
-def _tail(log: Path) -> str:
+def _text(log: Path) -> str:
     try:
-        return log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
+        return log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def _tail(log: Path) -> str:
+    return _text(log)[-LOG_TAIL:]
 
 
 def _note_execution(key: str) -> None:

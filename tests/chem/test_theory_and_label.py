@@ -50,6 +50,14 @@ def test_labels_and_failures_survive_json() -> None:
     assert LabelFailure.from_json(json.loads(json.dumps(failure.as_json()))) == failure
 
 
+def test_flags_survive_json_and_labels_without_any_say_nothing_of_them() -> None:
+    plain = Label("k", "t", -1.5, np.ones((2, 3)))
+    flagged = Label("k", "t", -1.5, np.ones((2, 3)), flags=("spin_contaminated",))
+    assert "flags" not in plain.as_json()
+    assert Label.from_json(plain.as_json()).flags == ()
+    assert Label.from_json(json.loads(json.dumps(flagged.as_json()))).flags == ("spin_contaminated",)
+
+
 def test_a_label_must_be_finite() -> None:
     with pytest.raises(NonFinite):
         Label("k", "t", float("nan"), np.zeros((1, 3)))

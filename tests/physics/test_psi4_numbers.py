@@ -59,6 +59,20 @@ def test_hydrogen_atom_s_energy_is_known_exactly(compute: Compute) -> None:
     assert label.s_squared == pytest.approx(0.75, abs=1e-6)
 
 
+@pytest.mark.parametrize("reference", ["uhf", "rohf"])
+def test_one_electron_and_no_other(compute: Compute, reference: str) -> None:
+    """Density-fitted gradients of Psi4 1.3 die where there is no beta electron."""
+    theory = Theory.parse("hf/6-31g*", keywords={"reference": reference})
+    atom = compute(Structure.from_symbols("H", [[0.0, 0.0, 0.0]], multiplicity=2), theory)
+    assert atom.energy == pytest.approx(-0.498233 * HARTREE, abs=DENSITY_FITTING)  # Hehre, Stewart, Pople 1969, 6-31G
+    assert np.abs(atom.forces).max() == 0.0
+    short, here, long = (
+        compute(Structure.from_symbols("HH", [[0.0, 0.0, 0.0], [0.0, 0.0, bond]], charge=1, multiplicity=2), theory)
+        for bond in (1.2 - STEP, 1.2, 1.2 + STEP)
+    )
+    assert here.forces[1, 2] == pytest.approx(-(long.energy - short.energy) / (2 * STEP), abs=FORCE_TOLERANCE)
+
+
 @pytest.mark.parametrize("bond", [0.85, 1.0, 1.3])
 def test_forces_of_hydrogen_fluoride_restricted_and_not(compute: Compute, bond: float) -> None:
     for reference in ("rhf", "uhf"):
