@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 PROBES = 3  # valleys that the reference is made to relax, in one campaign
+LEAST_STEPS = 8  # labels left to spend on relaxing a valley, or it is not worth beginning
 
 
 @final
@@ -207,7 +208,7 @@ def _probe(state: CampaignState, config: CampaignConfig, labels: int) -> int:
         return 0
     near = last.force_max <= config.selection.focus_force
     done = sum(probe.relaxed for probe in state.probes)
-    return steps if near and done < PROBES and labels >= steps else 0
+    return min(steps, labels) if near and done < PROBES and labels >= min(steps, LEAST_STEPS) else 0
 
 
 def _stepwise(state: CampaignState, config: CampaignConfig) -> Finish | None:

@@ -21,7 +21,7 @@ from reactal.exploration.paths import align
 from reactal.exploration.saddle import SaddleLimits, SaddlePoint, find_saddle
 from reactal.potentials.base import Potential
 from reactal.stages.bench import Bench
-from reactal.stages.label import INTERMEDIATE, MODE, SADDLE
+from reactal.stages.label import MODE, SADDLE
 from reactal.stages.valley import VALLEY, deep_minima, find_valley
 from reactal.units import KCAL_PER_MOL
 
@@ -65,7 +65,7 @@ def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
     descents = _descents(potential, reactant, saddle)
     bench.progress.update(2)
     trust = state.calibrated.trust if state.calibrated else rule.trust
-    valley = find_valley(bench, state, potential, band, (ends.reactant, ends.product))
+    valley = find_valley(bench, state, potential, band, descents=descents, ends=(ends.reactant, ends.product))
     parts = _path_parts(potential, reactant, band, saddle, descents, ends, rng=rng)
     if valley is not None:
         parts.append(_with_role(reactant, valley.structure.positions[None], VALLEY))
@@ -85,7 +85,7 @@ def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
         band_converged=band.converged,
         minima=tuple(kcal for _, kcal in deep_minima(band)),
         saddle=_summary(saddle, names, zero=float(both[0])),
-        intermediate=bool((pool.extra["role"] == INTERMEDIATE).any()),
+        intermediate="other" in names,
         valley_kcal=valley and valley.kcal,
         through=valley and valley.through,
         replicas=len(moving) and rule.replicas,
@@ -121,7 +121,7 @@ def _path_parts(
     *,
     rng: np.random.Generator,
 ) -> list[Frames]:
-    """Band, points between its images, the saddle and its surroundings, intermediates."""
+    """Band, points between its images, the saddle and its surroundings, the ways down from it."""
     inner = band.positions[1:-1]
     middles = between(template, band)
     parts = [_with_role(template, inner, "path"), _with_role(template, middles, "between")]
@@ -137,8 +137,6 @@ def _path_parts(
     ]
     for descent in descents:
         parts.append(_with_role(template, descent.trajectory[1:-1:4], "descent"))
-        if ends.name(descent.positions) == "other":
-            parts.append(_with_role(template, descent.positions[None], INTERMEDIATE))
     return parts
 
 

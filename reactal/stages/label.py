@@ -17,9 +17,9 @@ from reactal.stages.seed import RELAX
 from reactal.stages.valley import VALLEY, probe_valley, visited_frames
 from reactal.units import KCAL_PER_MOL
 
-__all__ = ["INTERMEDIATE", "MODE", "RANDOM", "SADDLE", "label"]
+__all__ = ["MODE", "RANDOM", "SADDLE", "label"]
 
-SADDLE, MODE, INTERMEDIATE, RANDOM = "saddle", "mode", "intermediate", "random"
+SADDLE, MODE, RANDOM = "saddle", "mode", "random"
 
 
 @final
@@ -49,7 +49,7 @@ def label(bench: Bench, state: CampaignState) -> Labelled:
     version = _commit(bench, state, rows, iteration=pending.iteration)
     everything = bench.dataset(version)
     absurd = absurd_rows(everything, bench.config.training)[len(everything) - len(rows) :]
-    saddle = _saddle_test(bench, state, batch, labels)
+    saddle = _saddle_test(bench, state, batch, labels, probe)
     event = Labelled(
         iteration=pending.iteration,
         asked=int((batch.extra["role"] != RELAX).sum()) + tally.probed,
@@ -137,7 +137,9 @@ def _commit(bench: Bench, state: CampaignState, rows: Frames, *, iteration: int)
     return version.version
 
 
-def _saddle_test(bench: Bench, state: CampaignState, batch: Frames, labels: list[Label | None]) -> SaddleTest | None:
+def _saddle_test(
+    bench: Bench, state: CampaignState, batch: Frames, labels: list[Label | None], probe: ValleyProbe | None
+) -> SaddleTest | None:
     """The prediction that is in the pool against the label that came later."""
     explored, seeded = state.explored, state.seeded
     role = batch.extra["role"]
@@ -154,8 +156,7 @@ def _saddle_test(bench: Bench, state: CampaignState, batch: Frames, labels: list
     ends_error = (explored.ends_ev[1] - explored.ends_ev[0]) - (product.energy - reactant.energy)
     sides = [labels[int(i)] for i in np.flatnonzero(role == MODE)]
     energies = [side.energy for side in sides if side is not None]
-    middle = [labels[int(i)] for i in np.flatnonzero(role == INTERMEDIATE)]
-    between = middle[0] if middle else None
+    between = probe if explored.intermediate and probe is not None and (probe.intermediate or not probe.relaxed) else None
     return SaddleTest(
         key=answer.structure_key,
         model_kcal=model / KCAL_PER_MOL,
@@ -167,8 +168,8 @@ def _saddle_test(bench: Bench, state: CampaignState, batch: Frames, labels: list
         joins=explored.saddle.joins,
         downhill=float(np.mean(energies)) < answer.energy if len(energies) == 2 else None,
         disagreement=explored.saddle.disagreement,
-        intermediate_force=None if between is None else float(np.linalg.norm(between.forces, axis=1).max()),
-        intermediate_kcal=None if between is None else (between.energy - reactant.energy) / KCAL_PER_MOL,
+        intermediate_force=None if between is None else between.force_max,
+        intermediate_kcal=None if between is None else between.kcal,
     )
 
 

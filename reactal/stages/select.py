@@ -17,12 +17,12 @@ from reactal.selection.acquisition import DoubtfulBand
 from reactal.selection.batch import RANDOM, SelectionSettings
 from reactal.selection.batch import select as select_from
 from reactal.stages.bench import Bench
-from reactal.stages.label import INTERMEDIATE, MODE, SADDLE
+from reactal.stages.label import MODE, SADDLE
 from reactal.stages.valley import VALLEY
 
 __all__ = ["select"]
 
-TESTS = (SADDLE, MODE, INTERMEDIATE, VALLEY, "top")  # always labelled: they judge the model where it matters
+TESTS = (SADDLE, MODE, VALLEY, "top")  # always labelled: they judge the model where it matters
 FOCUS = ("near saddle", "path", "between")
 PATH = ("path", "between", "descent", "near saddle")
 DYNAMICS_SHARE = 0.25  # of what is chosen actively in an ordinary round

@@ -10,6 +10,7 @@ from reactal.campaign.events import Trained
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames
 from reactal.config import CampaignConfig
+from reactal.labeling.quality import weighted
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
 from reactal.stages.label import MODE, SADDLE
@@ -23,10 +24,12 @@ NEAR_SADDLE = (SADDLE, MODE, "near saddle")
 def training_settings(config: CampaignConfig) -> TrainingSettings:
     """The campaign file's words in the trainer's."""
     from reactal.potentials.architecture import Architecture
+    from reactal.potentials.baseline import Baseline
 
     model, rule = config.model, config.training
     return TrainingSettings(
         architecture=Architecture(kind=model.kind, features=model.features, interactions=model.interactions, cutoff=model.cutoff),
+        baseline=None if rule.baseline == "none" else Baseline(rule.baseline),
         steps_first=rule.steps_first,
         steps_warm=rule.steps_warm,
         learning_rate_first=rule.learning_rate,
@@ -82,9 +85,8 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
 def _rows(bench: Bench, state: CampaignState) -> Frames:
     everything = bench.dataset(state.dataset)
     rows = everything[~absurd_rows(everything, bench.config.training)]
-    return rows.with_extra(
-        weight=_weights(rows, near=bench.config.training.saddle_weight if focused(state, bench.config) else 1.0)
-    )
+    near = bench.config.training.saddle_weight if focused(state, bench.config) else 1.0
+    return weighted(rows.with_extra(weight=_weights(rows, near=near)))
 
 
 def _weights(rows: Frames, *, near: float) -> NDArray[np.float64]:

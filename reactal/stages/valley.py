@@ -6,6 +6,7 @@ there. The model walks there by itself, one label a round; once the reference al
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -16,6 +17,7 @@ from reactal.campaign.events import ValleyProbe
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Structure
 from reactal.exploration.bonds import same_bonds
+from reactal.exploration.descent import Descent
 from reactal.exploration.hessian import hessian_of
 from reactal.exploration.neb import Band
 from reactal.exploration.profile import profile_extrema
@@ -54,9 +56,27 @@ def deep_minima(band: Band) -> tuple[tuple[int, float], ...]:
 
 
 def find_valley(
+    bench: Bench,
+    state: CampaignState,
+    potential: Potential,
+    band: Band,
+    *,
+    descents: Sequence[Descent],
+    ends: tuple[Structure, Structure],
+) -> Valley | None:
+    """Where a descent from the saddle ended, else down from the band's lowest inner minimum, if it is neither end."""
+    zero, cap = float(band.energies[0]), bench.config.exploration.saddle_cap
+    ways = [way for way in descents if way.disagreement <= cap and _strange(ends[0].moved(way.positions), ends)]
+    if ways:
+        lowest = min(ways, key=lambda way: way.energy)
+        return _named(bench, state, ends[0].moved(lowest.positions), (lowest.energy - zero) / KCAL_PER_MOL)
+    return _dip(bench, state, potential, band, ends)
+
+
+def _dip(
     bench: Bench, state: CampaignState, potential: Potential, band: Band, ends: tuple[Structure, Structure]
 ) -> Valley | None:
-    """The band's lowest inner minimum that is neither end, and down from there on the model as far as it can be believed."""
+    """Relaxed on the model where it can be believed, else as the band has it."""
     template, rule = ends[0], bench.config.exploration
     inside = [(kcal, image) for image, kcal in deep_minima(band) if float(band.spreads[image]) <= rule.band_cap]
     dips = [(kcal, image) for kcal, image in inside if _strange(template.moved(band.positions[image]), ends)]
@@ -65,7 +85,10 @@ def find_valley(
     kcal, image = min(dips)
     start = template.moved(band.positions[image])
     relaxed = _relaxed(potential, start, cap=rule.saddle_cap)
-    found = relaxed if relaxed is not None and _strange(relaxed, ends) else start
+    return _named(bench, state, relaxed if relaxed is not None and _strange(relaxed, ends) else start, kcal)
+
+
+def _named(bench: Bench, state: CampaignState, found: Structure, kcal: float) -> Valley:
     known = (bench.structure_of(probe.key) for probe in state.probes if probe.intermediate)
     return Valley(found, kcal, next((other.key for other in known if same_bonds(found, other)), None))
 

@@ -184,8 +184,9 @@ def test_a_valley_is_relaxed_once_the_reference_all_but_agrees(config: CampaignC
 
 def test_a_valley_is_not_relaxed_without_the_labels_for_it(config: CampaignConfig) -> None:
     events = near_a_valley(config)
-    few = fold(events).labels_asked + config.selection.batch + config.verification.probe_steps
-    for labels, probe in ((few, config.verification.probe_steps), (few - 1, 0)):
+    few = fold(events).labels_asked + config.selection.batch
+    steps = config.verification.probe_steps
+    for labels, probe in ((few + steps, steps), (few + steps - 1, steps - 1), (few + 8, 8), (few + 7, 0)):
         tight = config.model_copy(update={"budget": config.budget.model_copy(update={"labels": labels})})
         assert decide(fold(events), tight) == Select(1, focus=False, size=10, probe=probe)
 

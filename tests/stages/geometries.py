@@ -92,7 +92,7 @@ def explored(pool: str, *, ends_ev: tuple[float, float], modes: int = 1, joins: 
         band_converged=True,
         minima=(),
         saddle=saddle,
-        intermediate=False,
+        intermediate=not joins,
         replicas=2,
         left_trust=0,
     )

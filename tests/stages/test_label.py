@@ -77,7 +77,7 @@ def test_with_one_side_unknown_downhill_is_unknown(bench: Bench) -> None:
 
 
 def test_an_intermediate_is_tested_too(bench: Bench) -> None:
-    test = assessed(bench, batch_of((SADDLE, "saddle", "test"), (MIDDLE, "intermediate", "test")), joins=False).saddle
+    test = assessed(bench, batch_of((SADDLE, "saddle", "test"), (MIDDLE, "valley", "test")), joins=False).saddle
     energy, forces = leps(MIDDLE.positions)
     assert test is not None
     assert test.intermediate_kcal == pytest.approx((energy - REACTANT_EV) / KCAL_PER_MOL)

@@ -10,6 +10,7 @@ import pytest
 from reactal.campaign.events import BatchChosen
 from reactal.campaign.state import CampaignState
 from reactal.chem import Structure
+from reactal.exploration.descent import Descent
 from reactal.exploration.neb import Band
 from reactal.labeling.leps import leps
 from reactal.stages.bench import Bench
@@ -83,7 +84,7 @@ def test_what_is_not_relaxed_in_time_is_no_intermediate(bench: Bench) -> None:
 
 
 def test_the_valley_of_the_band_is_relaxed_on_the_model(bench: Bench) -> None:
-    valley = find_valley(bench, begun(bench), leps_surface(), through_the_third(), ENDS)
+    valley = find_valley(bench, begun(bench), leps_surface(), through_the_third(), descents=(), ends=ENDS)
     assert valley is not None
     assert valley.through is None
     assert valley.kcal == pytest.approx((leps(THIRD.positions)[0] - leps(REACTANT.positions)[0]) / KCAL_PER_MOL)
@@ -92,21 +93,38 @@ def test_the_valley_of_the_band_is_relaxed_on_the_model(bench: Bench) -> None:
 
 def test_where_the_committee_knows_nothing_the_image_itself_is_taken(bench: Bench) -> None:
     doubt = bench.config.exploration.saddle_cap + 0.1
-    valley = find_valley(bench, begun(bench), leps_surface(doubt=doubt), through_the_third(), ENDS)
+    valley = find_valley(bench, begun(bench), leps_surface(doubt=doubt), through_the_third(), descents=(), ends=ENDS)
     assert valley is not None
     assert valley.structure.key == THIRD.key
 
 
 def test_a_valley_of_a_runaway_is_none(bench: Bench) -> None:
     doubt = bench.config.exploration.band_cap + 0.1
-    assert find_valley(bench, begun(bench), leps_surface(), through_the_third(doubt=doubt), ENDS) is None
+    assert find_valley(bench, begun(bench), leps_surface(), through_the_third(doubt=doubt), descents=(), ends=ENDS) is None
+
+
+def test_where_a_descent_ended_comes_before_a_dip_of_the_band(bench: Bench) -> None:
+    way = Descent(
+        positions=THIRD.positions + 0.01,
+        energy=leps(REACTANT.positions)[0] + 0.5,
+        force_max=0.01,
+        disagreement=0.1,
+        trajectory=THIRD.positions[None],
+        bonds=frozenset(),
+        arrived=True,
+    )
+    home = replace(way, positions=REACTANT.positions, energy=-99.0)
+    valley = find_valley(bench, begun(bench), leps_surface(), through_the_third(), descents=(home, way), ends=ENDS)
+    assert valley is not None
+    assert np.array_equal(valley.structure.positions, way.positions)
+    assert valley.kcal == pytest.approx(0.5 / KCAL_PER_MOL)
 
 
 def test_a_dip_inside_an_end_is_no_valley(bench: Bench) -> None:
     squeezed, relaxed = (REACTANT.moved([[0, 0, 0], [0, 0, bond], [0, 0, 2.8]]) for bond in (0.6, 0.75))
     band = band_of(REACTANT, squeezed, relaxed, SADDLE, PRODUCT)
     assert deep_minima(band)
-    assert find_valley(bench, begun(bench), leps_surface(), band, ENDS) is None
+    assert find_valley(bench, begun(bench), leps_surface(), band, descents=(), ends=ENDS) is None
 
 
 def test_a_path_through_a_known_intermediate_says_so(bench: Bench) -> None:
@@ -116,7 +134,7 @@ def test_a_path_through_a_known_intermediate_says_so(bench: Bench) -> None:
     event = label(bench, replace(state, pending=pending))
     assert event.valley is not None and event.valley.intermediate
     known = replace(state, labelled=(event,))
-    valley = find_valley(bench, known, leps_surface(), through_the_third(), ENDS)
+    valley = find_valley(bench, known, leps_surface(), through_the_third(), descents=(), ends=ENDS)
     assert valley is not None
     assert valley.through == event.valley.key
 
