@@ -154,14 +154,16 @@ def read_frames(
 
 
 def frame_atoms(frames: Frames, index: int) -> Atoms:
-    """Structure `index` with its label, if it has one, and its extra columns in `info`."""
+    """Structure `index` with its label, if it has one, and its extra columns in `info`, empty text left out: ASE's extended XYZ
+    writes it in a way that hides the rest of the line from its reader, energies among it."""
     known = bool(np.isfinite(frames.energy[index]))
     atoms = to_ase(
         frames.structure(index),
         energy=float(frames.energy[index]) if known else None,
         forces=frames.forces[frames.atoms(index)] if known else None,
     )
-    atoms.info.update({name: column[index] for name, column in frames.extra.items()})
+    told = ((name, column[index]) for name, column in frames.extra.items())
+    atoms.info.update({name: value for name, value in told if not (isinstance(value, str) and not value)})
     return atoms
 
 

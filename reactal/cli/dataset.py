@@ -39,13 +39,18 @@ def ls(store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
 
 @app.command("show")
 def show(dataset: Reference, store: StoreOption = DEFAULT_STORE, json: JsonOption = False) -> None:
-    """What a version is made of: rows, shards, parent, theory, lineage. [bold]Example[/bold]: reactal dataset show sn2@3"""
+    """What a version is made of: rows, shards, parent, theory, lineage, and how sound its labels are.
+
+    [bold]Example[/bold]: reactal dataset show sn2@3
+    """
     from reactal.cli.references import opened, parse_reference
+    from reactal.labeling.quality import QualityRule, flagged
 
     name, number = parse_reference(dataset)
     datasets = opened(store)
     version = datasets.show(name, number)
-    facts: dict[str, Any] = version.as_json() | {"versions": list(datasets.versions(name))}
+    quality: dict[str, Any] = {"flagged": flagged(datasets.load(name, version.version)), "rule": str(QualityRule())}
+    facts: dict[str, Any] = version.as_json() | {"versions": list(datasets.versions(name)), "quality": quality}
     if json:
         emit(facts)
         return
@@ -59,6 +64,8 @@ def show(dataset: Reference, store: StoreOption = DEFAULT_STORE, json: JsonOptio
     for key, value in {"data set": f"{name}@{version.version}", **facts, "split": split, "lineage": lineage}.items():
         if value not in (None, ""):
             table.add_row(key, str(value))
+    table.add_row("flagged", ", ".join(f"{key}: {count}" for key, count in quality["flagged"].items()))
+    table.add_row("rule", quality["rule"])
     console().print(table)
 
 

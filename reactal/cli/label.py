@@ -39,6 +39,7 @@ def label(
 ) -> None:
     """Reference energies and forces for geometries.
 
+    Labels whose forces add up to a net force or torque are flagged in the output's column `flags`.
     What the store knows already is not computed again, so a run that was stopped goes on. Exit code 1 where a label failed.
 
     [bold]Examples[/bold]
@@ -56,6 +57,7 @@ def label(
     from reactal.errors import InputError
     from reactal.labeling.base import LabelingResources
     from reactal.labeling.programs import check_theory
+    from reactal.labeling.quality import flagged, flags
     from reactal.store.opening import open_store, require_writable
 
     level = parse_theory(theory, program)
@@ -72,12 +74,15 @@ def label(
     with open_pool(objects, level, resources, cluster=cluster) as pool, progress() as shown:
         tally = label_all(structures, pool, level, shown)
     answers = (tally.answers[index] for index in range(len(structures)))
-    write_labelled(out, Frames.of(structures, [answer if isinstance(answer, Label) else None for answer in answers]))
+    labelled = Frames.of(structures, [answer if isinstance(answer, Label) else None for answer in answers])
+    write_labelled(out, labelled.with_extra(flags=flags(labelled)))
     failures = tally.failed()
     if json:
         failed = [{"index": i, "kind": str(f.kind), "message": f.message} for i, f in failures.items()]
         facts = tally.as_json(time.monotonic())
-        emit({**facts, "failed": failed, "theory": level.as_json(), "out": out, "store": objects.url})
+        emit(
+            {**facts, "failed": failed, "theory": level.as_json(), "flagged": flagged(labelled), "out": out, "store": objects.url}
+        )
     else:
         tell_failures(failures)
         say(f"{tally}; written to {out}")

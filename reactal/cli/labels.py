@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(name="labels", help="The labels of a store: which failed and why, and another try.", no_args_is_help=True)
+app = typer.Typer(
+    name="labels", help="The labels of a store: which failed and why, another try, and their noise.", no_args_is_help=True
+)
 TheoryOption = Annotated[str | None, typer.Option(help="Only this method/basis, or this fingerprint.")]
 KindOption = Annotated[list[str] | None, typer.Option(help="Only failures of this kind, such as timeout; repeatable.")]
 
@@ -86,6 +89,53 @@ def retry(
         tried = sum(int(str(result["tried"])) for result in results)
         say(f"{tried} tried again, {tried - again} labelled, {again} failed again" if tried else "nothing to try again")
     if again:
+        raise typer.Exit(1)
+
+
+@app.command("check")
+def check(
+    theory: TheoryOption = None,
+    sample: Annotated[int, typer.Option(min=1, help="Labels of each theory, drawn by lot.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Of the lot.")] = 0,
+    slots: SlotsOption = 0,
+    cluster: ClusterOption = "none",
+    timeout: TimeoutOption = 600.0,
+    store: StoreOption = DEFAULT_STORE,
+    json: JsonOption = False,
+) -> None:
+    """The noise of labels: some are computed again with tighter settings, and their forces held against energies nearby.
+
+    Three calculations for each label of the sample. Exit code 1 where forces are not the slope of the energies.
+
+    [bold]Example[/bold]: reactal labels check --theory hf/6-31g* --sample 8
+    """
+    import numpy as np
+
+    from reactal.cli.progress import progress
+    from reactal.labeling.base import LabelingResources
+    from reactal.labeling.recheck import INCONSISTENT, recheck
+    from reactal.store.labels import LabelStore
+    from reactal.store.opening import open_store, require_writable
+
+    objects = open_store(store)
+    require_writable(objects)
+    labels, random, found = LabelStore(objects), np.random.default_rng(seed), []
+    resources = LabelingResources(slots=slots, timeout_seconds=timeout)
+    for level in _theories(labels, theory):
+        keys = list(labels.keys(level.fingerprint))
+        drawn = [keys[i] for i in sorted(random.choice(len(keys), min(sample, len(keys)), replace=False))]
+        entries = [entry for entry in labels.entries(level.fingerprint, drawn) if entry]
+        if entries:
+            with open_pool(objects, level, resources, cluster=cluster) as pool, progress() as shown:
+                found.append((level, len(keys), recheck(entries, pool, level, random=random, progress=shown)))
+    if json:
+        emit({"theories": [{"theory": level.name, "labels": count, **asdict(result)} for level, count, result in found]})
+    else:
+        for level, count, result in found:
+            say(f"{level.name}, {result.sample} of {count} labels: {result}")
+        if not found:
+            say(f"no labels in {store}")
+    if any(result.inconsistency is not None and result.inconsistency > INCONSISTENT for *_, result in found):
         raise typer.Exit(1)
 
 

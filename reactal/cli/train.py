@@ -45,13 +45,14 @@ def train(
 
     from reactal.cli.references import labelled_frames
     from reactal.errors import InputError
+    from reactal.labeling.quality import weighted
 
     if (out / "model.json").exists():
         raise InputError(f"there is a model in {out} already; choose another folder")
     frames = labelled_frames(dataset, store)
     order = np.random.default_rng(seed).permutation(len(frames))
     kept_out = frames[np.sort(order[: round(hold_out * len(frames))])]
-    used = frames[np.sort(order[round(hold_out * len(frames)) :])]
+    used = weighted(frames[np.sort(order[round(hold_out * len(frames)) :])])
 
     from reactal.potentials.export import write_committee  # these load torch, which a mistake above need not wait for
     from reactal.training.committee import assemble

@@ -81,6 +81,7 @@ def test_dataset_commands(folder: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert (listed["name"], listed["version"]) == ("trio", 2)
     shown = reactal(capfd, "dataset", "show", "trio@2", *at).json
     assert (shown["rows"], shown["parent"], shown["versions"]) == (2 * FRAMES, 1, [1, 2])
+    assert shown["quality"]["flagged"]["any"] == 0 and "net force" in shown["quality"]["rule"]
     diff = reactal(capfd, "dataset", "diff", "trio@1", "trio@2", *at).json
     assert diff["only_first"] == []
     exported = folder / "exported.extxyz"

@@ -32,7 +32,10 @@ def label(capfd: pytest.CaptureFixture[str], frames: Path, out: str, *more: obje
 def test_labels_are_in_the_file_of_every_suffix(suffix: str, frames: Path, capfd: pytest.CaptureFixture[str]) -> None:
     answer = label(capfd, frames, f"out{suffix}")
     assert (answer.code, answer.json["computed"], answer.json["failures"]) == (0, COUNT, {})
+    assert answer.json["flagged"]["any"] == 0
     found = read_any(frames.parent / f"out{suffix}")
+    if suffix in (".h5", ".parquet"):
+        assert found.extra["flags"].tolist() == [""] * COUNT
     assert len(found) == COUNT and (found.multiplicity == 2).all()
     for row in range(COUNT):
         energy, forces = leps(found.positions[found.atoms(row)])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from reactal.chem import FailureKind, LabelFailure, Theory
+from reactal.chem import FailureKind, Label, LabelFailure, Theory
 from reactal.store.labels import LabelStore
 from reactal.store.opening import open_store
 from tests.cli.toy import reactal
@@ -61,3 +62,17 @@ def test_a_name_that_is_not_there_is_told(more: list[str], words: str, store: Pa
     for command in ("failed", "retry"):
         answer = reactal(capfd, "labels", command, "--store", store, *more)
         assert (answer.code, answer.err.count("\n")) == (2, 1) and words in answer.err
+
+
+def test_noise_is_told_and_wrong_forces_end_with_an_error(store: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    reactal(capfd, "labels", "retry", "--store", store, "--slots", 1)
+    answer = reactal(capfd, "labels", "check", "--store", store, "--slots", 1, "--json")
+    assert answer.code == 0, answer
+    (told,) = answer.json["theories"]
+    assert (told["theory"], told["labels"], told["sample"]) == ("leps/none", 1, 1)
+    assert told["inconsistency"] < 1e-4
+    labels, wrong = LabelStore(open_store(str(store))), hydrogen_trios(3)[2]
+    labels.put(Label(wrong.key, LEPS.fingerprint, -1.0, np.ones((3, 3))), wrong)
+    answer = reactal(capfd, "labels", "check", "--store", store, "--slots", 1)
+    assert answer.code == 1 and "slope of energies" in answer.out
+    assert "no labels" in reactal(capfd, "labels", "check", "--store", store, "--theory", "emt/none").out
