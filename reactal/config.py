@@ -59,6 +59,7 @@ class Model(_Section):
 
 
 class Training(_Section):
+    baseline: Literal["none", "gfn1", "gfn2"]
     steps_first: Count
     steps_warm: Count
     learning_rate: Positive

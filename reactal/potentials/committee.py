@@ -14,6 +14,7 @@ from reactal.chem import Frames, Structure
 from reactal.errors import ConfigError
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.base import Prediction
+from reactal.potentials.baseline import Baseline
 from reactal.potentials.batch import chunks, collate
 from reactal.potentials.evaluation import eager, energy_and_slope
 from reactal.potentials.priors import ScreenedRepulsion
@@ -31,7 +32,7 @@ PAIRS_FOR_THREADS = 4_000  # from here on several threads gain something
 @final
 @dataclass(frozen=True, eq=False)
 class Committee:
-    """Networks of one architecture with the reference energies and the prior they were trained against.
+    """Networks of one architecture with the reference energies, the prior and the baseline they were trained against.
 
     `about` is provenance in plain JSON values (theory, campaign, iteration, dataset): carried along, never interpreted. `folds`
     are those of `Member`, for training further.
@@ -44,6 +45,7 @@ class Committee:
     about: Mapping[str, Any] = field(default_factory=dict)
     folds: tuple[int, ...] = ()
     dtype: torch.dtype = torch.float64
+    baseline: Baseline | None = None
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -55,17 +57,19 @@ class Committee:
 
     @classmethod
     def of(cls, members: Sequence[Member], **about: Any) -> Committee:
-        """From members that were trained against the same references and prior. Takes their networks over."""
-        if len({(member.references, member.prior) for member in members}) > 1:
-            raise ConfigError("the members of a committee must share reference energies and prior; train them together")
+        """From members that were trained against the same references, prior and baseline. Takes their networks over."""
+        if len({(member.references, member.prior, member.baseline) for member in members}) > 1:
+            raise ConfigError("the members of a committee must share reference energies, prior and baseline; train them together")
         if not members:
             raise ConfigError("a committee needs at least one member")
         folds = tuple(member.fold for member in members)
-        return cls(tuple(m.network for m in members), members[0].references, members[0].prior, about, folds)
+        first = members[0]
+        return cls(tuple(m.network for m in members), first.references, first.prior, about, folds, baseline=first.baseline)
 
     def members(self) -> tuple[Member, ...]:
         folds = self.folds or (0,) * len(self)
-        return tuple(Member(n, self.references, self.prior, fold) for n, fold in zip(self.networks, folds, strict=True))
+        pairs = zip(self.networks, folds, strict=True)
+        return tuple(Member(network, self.references, self.prior, fold, self.baseline) for network, fold in pairs)
 
     @property
     def architecture(self) -> Architecture:
@@ -94,6 +98,9 @@ class Committee:
         for run in chunks(frames):
             atoms = slice(int(frames.offsets[run.start]), int(frames.offsets[run.stop]))
             energies[:, run], forces[:, atoms] = self._evaluate(frames if run == slice(0, len(frames)) else frames[run])
+        if self.baseline is not None:
+            cheap = self.baseline.predict(frames)
+            return energies + constant + cheap.energy, forces + cheap.forces
         return energies + constant, forces
 
     def _evaluate(self, frames: Frames) -> tuple[Floats, Floats]:

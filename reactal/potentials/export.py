@@ -30,6 +30,8 @@ def save_committee(committee: Committee) -> dict[str, bytes]:
         "units": {"energy": "eV", "length": "angstrom"},
         "about": dict(committee.about),
     }
+    if committee.baseline is not None:
+        index["baseline"] = {"name": committee.baseline.method}
     return {INDEX: json.dumps(index, indent=1, sort_keys=True).encode(), **blobs}
 
 

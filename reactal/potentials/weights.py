@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 
 from reactal.errors import DamagedPotential
 from reactal.potentials.architecture import Architecture
+from reactal.potentials.baseline import Baseline
 from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
 from reactal.potentials.schnetpack import EnergyNetwork
@@ -20,12 +21,13 @@ from reactal.potentials.schnetpack import EnergyNetwork
 __all__ = ["Member"]
 
 SCHEMA = "member-1"
+WITH_BASELINE = "member-2"  # so that a version that knows of no baseline does not leave it away
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A network with the reference energies and the prior it was trained against.
+    """A network with the reference energies, the prior and, where there is one, the baseline it was trained against.
 
     `fold` decides which structures are held out from it, so that it never trains on them when it is trained further.
     """
@@ -34,17 +36,20 @@ class Member:
     references: References
     prior: ScreenedRepulsion
     fold: int = 0
+    baseline: Baseline | None = None
 
     def to_bytes(self) -> bytes:
         """The same bytes for the same weights."""
-        header = {
-            "schema": SCHEMA,
+        header: dict[str, Any] = {
+            "schema": SCHEMA if self.baseline is None else WITH_BASELINE,
             "architecture": self.network.architecture.as_json(),
             "references": self.references.as_json(),
             "prior": {"reach": self.prior.reach},
             "fold": self.fold,
             "units": {"energy": "eV", "length": "angstrom"},
         }
+        if self.baseline is not None:
+            header["baseline"] = {"method": self.baseline.method}
         # float32 is what training works in: a network that was widened to float64 loses nothing
         state = self.network.state_dict()
         tensors = {name: (t.float() if t.is_floating_point() else t).contiguous() for name, t in state.items()}
@@ -59,7 +64,8 @@ class Member:
             network = EnergyNetwork(Architecture.from_json(header["architecture"]))
             network.load_state_dict(load(data))
             references, prior = References.from_json(header["references"]), ScreenedRepulsion(**header["prior"])
-            return cls(network, references, prior, int(header["fold"]))
+            baseline = Baseline(**header["baseline"]) if header["schema"] == WITH_BASELINE else None
+            return cls(network, references, prior, int(header["fold"]), baseline)
         except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
             raise DamagedPotential(f"the weights {name} cannot be read ({error}); train or fetch them again") from error
 
@@ -71,7 +77,7 @@ def _header(data: bytes, name: str) -> Mapping[str, Any]:
         schema = header["schema"]
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise DamagedPotential(f"{name} is no safetensors file written by reactal") from error
-    if schema != SCHEMA:
-        raise DamagedPotential(f"{name} has the format {schema}, this version reads {SCHEMA}; update reactal")
+    if schema not in (SCHEMA, WITH_BASELINE):
+        raise DamagedPotential(f"{name} has the format {schema}, this version reads {SCHEMA} and {WITH_BASELINE}; update reactal")
     found: Mapping[str, Any] = header
     return found

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactal.chem import Frames
-from reactal.errors import ReactalError
+from reactal.chem.elements import SYMBOLS
+from reactal.errors import ReactalError, UnknownElement
 from reactal.potentials.base import Prediction
 from reactal.units import BOHR, HARTREE
 
@@ -23,6 +24,7 @@ __all__ = ["METHODS", "NotConverged", "Xtb", "XtbAnswer", "XtbPotential", "xtb_i
 
 METHODS = {"gfn1": "GFN1-xTB", "gfn2": "GFN2-xTB", "ipea1": "IPEA1-xTB"}
 """As tblite spells them."""
+HEAVIEST = 86
 Floats = NDArray[np.float64]
 _Atoms = tuple[tuple[int, ...], int, int, tuple[bool, ...] | None]  # numbers, charge, multiplicity, pbc
 
@@ -32,7 +34,7 @@ def xtb_is_installed() -> bool:
 
 
 class NotConverged(ReactalError):
-    """The self-consistent cycle found no end."""
+    """No energy: the self-consistent cycle found no end."""
 
 
 @final
@@ -65,17 +67,19 @@ class Xtb:
         cell: Floats | None = None,
         pbc: Sequence[bool] = (False, False, False),
     ) -> XtbAnswer:
-        """Lengths in angstrom. Raises `NotConverged`, and what tblite raises for what it cannot take."""
+        """Lengths in angstrom. Raises `NotConverged` or `UnknownElement`."""
         cell = cell if cell is not None and any(pbc) else None
         lattice = None if cell is None else cell / BOHR
         key = (tuple(numbers), charge, multiplicity, None if cell is None else tuple(pbc))
-        if key not in self._running:
-            self._running[key] = self._calculator(key, positions / BOHR, lattice)
-        calculator = self._running[key]
-        calculator.update(positions / BOHR, lattice)
+        if max(numbers) > HEAVIEST:
+            raise UnknownElement(f"{self._method} knows the elements up to {SYMBOLS[HEAVIEST]}, not {SYMBOLS[max(numbers)]}")
         try:
+            if key not in self._running:
+                self._running[key] = self._calculator(key, positions / BOHR, lattice)
+            calculator = self._running[key]
+            calculator.update(positions / BOHR, lattice)
             result = calculator.singlepoint()
-        except RuntimeError as error:  # what tblite raises when its cycle does not converge
+        except RuntimeError as error:  # tblite's, when its cycle does not converge or atoms lie on each other
             raise NotConverged(f"{self._method}: {' '.join(str(error).split())}") from error
         return XtbAnswer(
             energy=float(result.get("energy")) * HARTREE,

@@ -91,6 +91,8 @@ def train_member(
     half the learning rate.
     """
     began = time.perf_counter()
+    if settings.baseline is not None:
+        frames = settings.baseline.less(frames)
     frames = frames[np.flatnonzero(frames.labelled)]
     if not len(frames):
         raise TooFewLabels("there is no labelled structure to train on; label some first")
@@ -119,7 +121,7 @@ def train_member(
             except Diverged as reason:
                 last = reason
                 continue
-            member = Member(module.finish(), references, ScreenedRepulsion(settings.prior_reach), fold)
+            member = Member(module.finish(), references, ScreenedRepulsion(settings.prior_reach), fold, settings.baseline)
             seconds = time.perf_counter() - began
             return TrainedMember(member.to_bytes(), tuple(module.curve), tuple(held_out.tolist()), attempt, seconds)
     raise TrainingDiverged(
@@ -134,6 +136,8 @@ def _start(weights: bytes, settings: TrainingSettings) -> Member:
     found, wanted = member.network.architecture, settings.architecture
     if found != wanted:
         raise ConfigError(f"the weights to start from are of {found}, not of {wanted}; train from scratch")
+    if member.baseline != settings.baseline:
+        raise ConfigError(f"the weights to start from are on {member.baseline}, not on {settings.baseline}; train from scratch")
     return member
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from reactal.potentials.architecture import Architecture
+from reactal.potentials.baseline import Baseline
 
 __all__ = ["TrainingSettings"]
 
@@ -21,6 +22,7 @@ class TrainingSettings:
 
     architecture: Architecture = field(default_factory=Architecture)
     prior_reach: float = 0.75
+    baseline: Baseline | None = None  # a cheap method whose energies and forces need not be learnt
     steps_first: int = 500
     steps_warm: int = 250
     learning_rate_first: float = 3e-3
