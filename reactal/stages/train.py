@@ -25,12 +25,10 @@ def training_settings(config: CampaignConfig) -> TrainingSettings:
     """The campaign file's words in the trainer's."""
     from reactal.potentials.architecture import Architecture
     from reactal.potentials.baseline import Baseline
-    from reactal.potentials.baseline import Baseline
 
     model, rule = config.model, config.training
     return TrainingSettings(
         architecture=Architecture(kind=model.kind, features=model.features, interactions=model.interactions, cutoff=model.cutoff),
-        baseline=None if rule.baseline == "none" else Baseline(rule.baseline),
         baseline=None if rule.baseline == "none" else Baseline(rule.baseline),
         steps_first=rule.steps_first,
         steps_warm=rule.steps_warm,
