@@ -25,6 +25,7 @@ __all__ = [
     "decide",
     "focused",
     "holds",
+    "nearly_right",
 ]
 
 PROBES = 3  # valleys that the reference is made to relax, in one campaign
@@ -151,7 +152,11 @@ def _calibration_due(state: CampaignState) -> bool:
 def focused(state: CampaignState, config: CampaignConfig) -> bool:
     """Once the saddle is nearly right, labels are spent around it."""
     rounds = [labelled for labelled in state.labelled if not labelled.proof]
-    test = rounds[-1].saddle if rounds else None
+    return nearly_right(rounds[-1].saddle if rounds else None, config)
+
+
+def nearly_right(test: SaddleTest | None, config: CampaignConfig) -> bool:
+    """Is the reference's saddle so near that the way to it is to learn its surroundings?"""
     rule = config.selection
     return (
         test is not None

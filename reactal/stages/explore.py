@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from reactal.campaign.events import Explored, SaddleSummary
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Structure
-from reactal.exploration.bonds import same_bonds
-from reactal.exploration.descent import Descent, descend
+from reactal.exploration.descent import Descent
 from reactal.exploration.dynamics import langevin
 from reactal.exploration.guards import Ended, Guards
 from reactal.exploration.modes import rattle
 from reactal.exploration.neb import Band, BandSettings, between, relax_band
 from reactal.exploration.paths import align
-from reactal.exploration.saddle import SaddleLimits, SaddlePoint, find_saddle
+from reactal.exploration.saddle import SaddlePoint
 from reactal.potentials.base import Potential
 from reactal.stages.bench import Bench
+from reactal.stages.best_saddle import best_saddle
+from reactal.stages.ends import Ends
 from reactal.stages.label import MODE, SADDLE
 from reactal.stages.valley import VALLEY, deep_minima, find_valley
 from reactal.units import KCAL_PER_MOL
 
 __all__ = ["explore"]
 
+Floats = NDArray[np.float64]
+
 MODE_STEP = (0.05, 0.12)  # angstrom along the saddle's mode: near enough that the reference must fall on both sides
 NEAR_RATTLE = 0.03  # angstrom
 NEAR_COUNT = 8
-
-
-@final
-@dataclass(frozen=True)
-class _Ends:
-    reactant: Structure
-    product: Structure  # turned onto the reactant
-
-    def name(self, positions: NDArray[np.float64]) -> str:
-        """Which end has these bonds."""
-        here = self.reactant.moved(positions)
-        if same_bonds(here, self.reactant):
-            return "reactant"
-        return "product" if same_bonds(here, self.product) else "other"
 
 
 def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
@@ -54,18 +40,17 @@ def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
     potential = load_committee(bench.models.get(state.trained.model))
     rule = bench.config.exploration
     reactant = bench.structure_of(state.seeded.reactant)
-    ends = _Ends(reactant, align(bench.structure_of(state.seeded.product), reactant))
+    ends = Ends(reactant, align(bench.structure_of(state.seeded.product), reactant))
     rng = bench.rng("explore", iteration)
     bench.progress.begin(f"explore {iteration}", total=4)
     start = bench.pools.get((state.explored or state.seeded).path).positions.reshape(-1, len(reactant), 3)
     settings = BandSettings(force_max=rule.band_force, cap=rule.band_cap)
     band = relax_band(potential, reactant, start, settings=settings, max_steps=rule.band_steps, rng=rng)
     bench.progress.update(1, {"barrier": round(_barrier(band), 2)})
-    saddle = _saddle(bench, potential, reactant, band)
-    descents = _descents(potential, reactant, saddle)
+    saddle, descents = best_saddle(bench, state, potential, band, ends)
     bench.progress.update(2)
     trust = state.calibrated.trust if state.calibrated else rule.trust
-    valley = find_valley(bench, state, potential, band, descents=descents, ends=(ends.reactant, ends.product))
+    valley = find_valley(bench, state, potential, band, descents=descents, ends=ends)
     parts = _path_parts(potential, reactant, band, saddle, descents, ends, rng=rng)
     if valley is not None:
         parts.append(_with_role(reactant, valley.structure.positions[None], VALLEY))
@@ -99,25 +84,13 @@ def _barrier(band: Band) -> float:
     return float((band.energies.max() - band.energies[0]) / KCAL_PER_MOL)
 
 
-def _saddle(bench: Bench, potential: Potential, template: Structure, band: Band) -> SaddlePoint:
-    rule = bench.config.exploration
-    limits = SaddleLimits(disagreement=rule.saddle_cap, energy=rule.saddle_energy)
-    return find_saddle(potential, template, band.climbing, mode_hint=band.tangent, limits=limits)
-
-
-def _descents(potential: Potential, template: Structure, saddle: SaddlePoint) -> tuple[Descent, ...]:
-    if saddle.refused is not None or saddle.negative_modes < 1:
-        return ()
-    return descend(potential, template, saddle)
-
-
 def _path_parts(
     potential: Potential,
     template: Structure,
     band: Band,
     saddle: SaddlePoint,
     descents: tuple[Descent, ...],
-    ends: _Ends,
+    ends: Ends,
     *,
     rng: np.random.Generator,
 ) -> list[Frames]:
@@ -140,14 +113,14 @@ def _path_parts(
     return parts
 
 
-def _with_role(template: Structure, positions: NDArray[np.float64], role: str) -> Frames:
+def _with_role(template: Structure, positions: Floats, role: str) -> Frames:
     return Frames.repeat(template, positions, role=np.full(len(positions), role))
 
 
 def _dynamics(
     bench: Bench,
     potential: Potential,
-    ends: _Ends,
+    ends: Ends,
     band: Band,
     saddle: SaddlePoint,
     *,

@@ -25,6 +25,7 @@ from reactal.exploration.quasi_newton import stiffened
 from reactal.exploration.relax import Relaxation
 from reactal.potentials.base import Potential
 from reactal.stages.bench import Bench
+from reactal.stages.ends import Ends
 from reactal.stages.relaxing import RelaxedStructures, relax_together
 from reactal.units import KCAL_PER_MOL
 
@@ -62,30 +63,28 @@ def find_valley(
     band: Band,
     *,
     descents: Sequence[Descent],
-    ends: tuple[Structure, Structure],
+    ends: Ends,
 ) -> Valley | None:
     """Where a descent from the saddle ended, else down from the band's lowest inner minimum, if it is neither end."""
     zero, cap = float(band.energies[0]), bench.config.exploration.saddle_cap
-    ways = [way for way in descents if way.disagreement <= cap and _strange(ends[0].moved(way.positions), ends)]
+    ways = [way for way in descents if way.disagreement <= cap and ends.between(way.positions)]
     if ways:
         lowest = min(ways, key=lambda way: way.energy)
-        return _named(bench, state, ends[0].moved(lowest.positions), (lowest.energy - zero) / KCAL_PER_MOL)
+        return _named(bench, state, ends.reactant.moved(lowest.positions), (lowest.energy - zero) / KCAL_PER_MOL)
     return _dip(bench, state, potential, band, ends)
 
 
-def _dip(
-    bench: Bench, state: CampaignState, potential: Potential, band: Band, ends: tuple[Structure, Structure]
-) -> Valley | None:
+def _dip(bench: Bench, state: CampaignState, potential: Potential, band: Band, ends: Ends) -> Valley | None:
     """Relaxed on the model where it can be believed, else as the band has it."""
-    template, rule = ends[0], bench.config.exploration
+    template, rule = ends.reactant, bench.config.exploration
     inside = [(kcal, image) for image, kcal in deep_minima(band) if float(band.spreads[image]) <= rule.band_cap]
-    dips = [(kcal, image) for kcal, image in inside if _strange(template.moved(band.positions[image]), ends)]
+    dips = [(kcal, image) for kcal, image in inside if ends.between(band.positions[image])]
     if not dips:
         return None
     kcal, image = min(dips)
     start = template.moved(band.positions[image])
     relaxed = _relaxed(potential, start, cap=rule.saddle_cap)
-    return _named(bench, state, relaxed if relaxed is not None and _strange(relaxed, ends) else start, kcal)
+    return _named(bench, state, relaxed if relaxed is not None and ends.between(relaxed.positions) else start, kcal)
 
 
 def _named(bench: Bench, state: CampaignState, found: Structure, kcal: float) -> Valley:
@@ -110,7 +109,7 @@ def probe_valley(
         hessian=_curvatures(bench, state, start) if steps > 1 else None,
     )
     reactant = bench.label_of(state.seeded.reactant)
-    ends = (bench.structure_of(state.seeded.reactant), bench.structure_of(state.seeded.product))
+    ends = Ends(bench.structure_of(state.seeded.reactant), bench.structure_of(state.seeded.product))
     if not found.visited[0]:
         return ValleyProbe(key=start.key, intermediate=False, relaxed=steps > 1), found
     first, (low, answer) = found.visited[0][0][1], found.best(0)
@@ -119,7 +118,7 @@ def probe_valley(
         kcal=(answer.energy - reactant.energy) / KCAL_PER_MOL,
         start_error_kcal=(predicted_ev - (first.energy - reactant.energy)) / KCAL_PER_MOL,
         force_max=float(np.linalg.norm(answer.forces, axis=1).max()),
-        intermediate=found.converged[0] and _strange(low, ends),
+        intermediate=found.converged[0] and ends.between(low.positions),
         relaxed=steps > 1,
     ), found
 
@@ -137,10 +136,6 @@ def _curvatures(bench: Bench, state: CampaignState, start: Structure) -> Floats 
     if state.trained is None:
         return None
     return stiffened(hessian_of(load_committee(bench.models.get(state.trained.model)), start, start.positions), SOFTEST)
-
-
-def _strange(here: Structure, ends: tuple[Structure, Structure]) -> bool:
-    return not any(same_bonds(here, end) for end in ends)
 
 
 def _relaxed(potential: Potential, start: Structure, *, cap: float) -> Structure | None:

@@ -14,6 +14,7 @@ from reactal.exploration.descent import Descent
 from reactal.exploration.neb import Band
 from reactal.labeling.leps import leps
 from reactal.stages.bench import Bench
+from reactal.stages.ends import Ends
 from reactal.stages.label import label
 from reactal.stages.valley import deep_minima, find_valley, probe_valley
 from reactal.units import KCAL_PER_MOL
@@ -22,7 +23,7 @@ from tests.stages.geometries import PRODUCT, REACTANT, SADDLE, explored, pool_of
 
 THIRD = Structure.from_symbols("HHH", [[0.0, 0.0, 0.0], [0.0, 2.4, 0.4], [0.0, 0.0, 0.8]], multiplicity=2)
 """Near the minimum whose bond joins the first atom and the last."""
-ENDS = (REACTANT, PRODUCT)
+ENDS = Ends(REACTANT, PRODUCT)
 
 
 def leps_surface(*, doubt: float = 0.1) -> Surface:
