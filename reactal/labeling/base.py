@@ -56,6 +56,7 @@ class LabelingResources:
     timeout_seconds: float = 600.0  # for one label
     attempts: int = 2  # for a label whose program crashed or hung
     ladder: tuple[str, ...] = tuple(LADDER)  # what is tried in turn while an SCF does not converge
+    reuse_guess: bool = False  # begin with orbitals of a geometry nearby: the same to 1e-7 hartree, not to the last bit
     labels_per_process: int = 200  # before a program is renewed, whose memory grows and whose scratch handling wears out
     growth_mib: int = 500  # of its resident memory since it started, before it is renewed
     psi4: str | None = None  # the psi4 command or the interpreter that can import it; None: look for it

@@ -104,7 +104,9 @@ class Psi4Labeler:
             process.close()
 
     def _request(self, structure: Structure) -> dict[str, Any]:
-        return {"task": "gradient", "ladder": self._ladder} | _described(self.theory, structure)
+        fixed = {name for name, _ in self.theory.keywords} & {"guess", "guess_mix", "basis_guess"}
+        reuse = self._resources.reuse_guess and len(structure) > 1 and not fixed
+        return {"task": "gradient", "ladder": self._ladder, "reuse_guess": reuse} | _described(self.theory, structure)
 
     def _outcome(self, structure: Structure, answer: dict[str, Any], earlier: list[Attempt]) -> Label | LabelFailure:
         """Raises `WorkerUnreadable` for an answer that does not have what an answer has."""

@@ -25,7 +25,7 @@ import select  # noqa: E402
 import signal  # noqa: E402
 import time  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Any, Dict, Iterator, List, Optional  # noqa: E402 -- the interpreter may be an old one
+from typing import Any, Dict, Iterator, List, Optional, Sequence  # noqa: E402 -- the interpreter may be an old one
 
 Json = Dict[str, Any]
 
@@ -41,6 +41,19 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NEXT_RUNG = ("scf_not_converged", "wrong_state")  # failures that another way to the solution may avoid
 FOLLOW = {"stability_analysis": "follow", "max_attempts": 3}
 ROTATIONS = 4  # Psi4's stability analysis dies of a segmentation fault where orbitals have fewer, or no beta electron is
+ORBITALS = 180  # Psi4's number of the file in which a guess is looked for
+GUESS_FILES = "guess-"
+MOLECULE = ("symbols", "charge", "multiplicity", "method", "basis", "keywords")  # what neighbours have in common
+NEIGHBOURS = 8  # kept at a time
+RIDGE = 1e-6
+ALIKE = 0.7  # smallest overlap of the occupied spaces of one state at two geometries nearby
+NEARBY = 0.25  # angstrom, of the nearest
+REACH = 0.5  # angstrom, of those that it is extrapolated with
+SAMPLE = 10  # one in so many is compared with a fresh guess
+SAME = 1e-7  # hartree; what two ways to one state may differ by
+UNEXPLAINED = 2e-3  # hartree
+CUBIC = 0.1  # hartree/bohr^3, of the term that the mean of two gradients leaves out
+SPIN_JUMP = 0.1
 LITTLE_ROOM = 1 << 17  # bytes free in scratch; Psi4 writes in larger pieces
 UNSTABLE = "the SCF found an unstable state, and the lower one that must be there was not reached"
 SPECIMENS = {True: (["H", "F"], 1), False: (["O", "H"], 2)}  # to try a method on a closed and an open shell
@@ -85,9 +98,10 @@ def main() -> None:
         channel.send({"error": f"cannot import psi4 ({type(error).__name__}: {error})"})
         return
     channel.send({"version": psi4.__version__, "pid": os.getpid()})
-    tasks = {"gradient": gradient, "check": check}
+    neighbours = Neighbours()
+    tasks = {"gradient": lambda request: gradient(psi4, request, neighbours), "check": lambda request: check(psi4, request)}
     for request in channel.requests():
-        channel.send({"id": request["id"], **tasks[request["task"]](psi4, request)})
+        channel.send({"id": request["id"], **tasks[request["task"]](request)})
 
 
 def _options() -> argparse.Namespace:
@@ -128,9 +142,38 @@ def _psi4(options: argparse.Namespace) -> Any:
 # -- energies and gradients ----------------------------------------------------------------------------------------------
 
 
-def gradient(psi4: Any, request: Json) -> Json:
-    """Energy and gradient; while the SCF does not converge, each rung of the request's ladder in turn."""
+def gradient(psi4: Any, request: Json, neighbours: Neighbours) -> Json:
+    """Energy and gradient: from the orbitals of geometries nearby, where that is wanted and there are any, else from the ladder.
+
+    Orbitals nearby only save time, so what they lead to is compared with the ladder's answer now and then, and where the
+    energy is higher than the neighbour's gradient explains: the lower state counts.
+    """
     attempts: List[Json] = []
+    near = neighbours.near(request) if request.get("reuse_guess") else []
+    result = _continued(psi4, request, near, attempts) if near else None
+    if result is None or neighbours.is_sample() or near[0].is_suspicious(request, result):
+        fresh = _climbed(psi4, request, attempts)
+        if result is None and not fresh["ok"]:
+            return fresh
+        if result is None or (fresh["ok"] and fresh["result"]["energy"] < result["energy"] - SAME):
+            neighbours.forget(near if result else [])  # they are of the state above, or may be
+            result = fresh["result"]
+    wavefunction = result.pop("wavefunction")
+    if request.get("reuse_guess") and wavefunction.nbeta():
+        neighbours.keep(Neighbour(request, result, wavefunction))
+    return {"ok": True, "result": result, "attempts": attempts}
+
+
+def _continued(psi4: Any, request: Json, near: List[Neighbour], attempts: List[Json]) -> Optional[Json]:
+    """From the neighbours' orbitals; None where that does not converge."""
+    try:
+        return _attempt(psi4, request, "nearby_guess", {"guess": "read"}, attempts, jitter=0.0, near=near)
+    except Failed:
+        return None
+
+
+def _climbed(psi4: Any, request: Json, attempts: List[Json]) -> Json:
+    """While the SCF does not converge, each rung of the request's ladder in turn."""
     failure = Failed("invalid_input", "the request has an empty ladder")
     for number, (name, changes) in enumerate(request["ladder"]):
         known = {option: value for option, value in changes.items() if _has_option(psi4, option)}
@@ -164,13 +207,22 @@ def _rung(psi4: Any, request: Json, name: str, changes: Json, attempts: List[Jso
     return _attempt(psi4, request, name, changes, attempts, jitter=JITTER)
 
 
-def _attempt(psi4: Any, request: Json, name: str, changes: Json, attempts: List[Json], *, jitter: float) -> Json:
+def _attempt(
+    psi4: Any,
+    request: Json,
+    name: str,
+    changes: Json,
+    attempts: List[Json],
+    *,
+    jitter: float,
+    near: Sequence[Neighbour] = (),
+) -> Json:
     """One calculation, added to the attempts whatever becomes of it."""
     began = time.perf_counter()
     outcome, tail = "ok", ""
     _note_execution(request["key"])
     try:
-        return _computed(psi4, request, changes, jitter)
+        return _computed(psi4, request, changes, jitter, near)
     except Exception as error:
         failure = _stranded(error) or _explained(error)
         outcome, tail = failure.kind, _tail(OUTPUT)
@@ -179,12 +231,14 @@ def _attempt(psi4: Any, request: Json, name: str, changes: Json, attempts: List[
         settings = {"rung": name, **{option: str(value) for option, value in changes.items()}}
         if jitter:
             settings["jitter_angstrom"] = f"{jitter:g}"
+        if near:
+            settings["rmsd_angstrom"] = f"{near[0].distance(request):.4f}"
         seconds = time.perf_counter() - began
         attempts.append({"settings": settings, "outcome": outcome, "seconds": seconds, "log_tail": tail})
         _clean(psi4)
 
 
-def _computed(psi4: Any, request: Json, changes: Json, jitter: float) -> Json:
+def _computed(psi4: Any, request: Json, changes: Json, jitter: float, near: Sequence[Neighbour] = ()) -> Json:
     import numpy as np
 
     psi4.core.set_output_file(str(OUTPUT), False)
@@ -193,6 +247,8 @@ def _computed(psi4: Any, request: Json, changes: Json, jitter: float) -> Json:
     moved = positions + jitter * _directions(positions)
     molecule = _molecule(psi4, request["symbols"], moved, request["charge"], request["multiplicity"])
     reference = _set_options(psi4, request, changes)
+    if near:
+        _write_guess(psi4, _orbitals(psi4, molecule), near)
     _follow_instabilities(psi4, request, molecule, reference)
     slope, wavefunction = _slope(psi4, request["method"], molecule)
     energy = float(psi4.core.variable("CURRENT ENERGY"))
@@ -208,6 +264,7 @@ def _computed(psi4: Any, request: Json, changes: Json, jitter: float) -> Json:
         "s_squared": _s_squared(wavefunction) if reference in ("uhf", "uks") else None,
         "scf_iterations": _iterations(psi4),
         "reference": reference,
+        "wavefunction": wavefunction,
     }
 
 
@@ -318,6 +375,141 @@ def _s_squared(wavefunction: Any) -> float:
     up, down = alpha.shape[1], beta.shape[1]
     spin = 0.5 * (up - down)
     return float(spin * (spin + 1) + down - ((alpha.T @ overlap @ beta) ** 2).sum())
+
+
+# -- orbitals of geometries nearby -----------------------------------------------------------------------------------------
+
+
+class Neighbour:
+    """A finished geometry, its result, and its occupied orbitals in the orthonormal basis of Loewdin."""
+
+    count = 0
+
+    def __init__(self, request: Json, result: Json, wavefunction: Any) -> None:
+        import numpy as np
+
+        Neighbour.count += 1
+        self.molecule = [request[name] for name in MOLECULE]
+        self.positions = np.array(request["positions"])
+        self.result = result
+        self.overlap = np.array(wavefunction.S())
+        root = _power(self.overlap, 0.5)
+        self.planes = [root @ np.asarray(c("SO", "OCC")) for c in (wavefunction.Ca_subset, wavefunction.Cb_subset)]
+        self.file = Path(f"{GUESS_FILES}{Neighbour.count}.npy")
+        wavefunction.to_file(str(self.file.with_suffix("")))
+
+    def distance(self, request: Json) -> float:
+        """Root mean square over the atoms, as they stand: orbitals do not turn with a molecule that has turned."""
+        import numpy as np
+
+        return float(np.sqrt(((np.array(request["positions"]) - self.positions) ** 2).sum(axis=1).mean()))
+
+    def is_suspicious(self, request: Json, result: Json) -> bool:
+        """Whether the result seems to be of a state other than this one's."""
+        import numpy as np
+
+        return is_another_state((np.array(request["positions"]) - self.positions) / BOHR, self.result, result)
+
+
+def is_another_state(step: Any, before: Json, after: Json) -> bool:
+    """Whether the energy after a step (bohr) is higher than the two gradients say, or the spin has jumped."""
+    import numpy as np
+
+    explained = 0.5 * float(((np.array(before["gradient"]) + after["gradient"]) * step).sum())
+    allowed = UNEXPLAINED + CUBIC * float((step**2).sum()) ** 1.5
+    spins = [result["s_squared"] or 0.0 for result in (before, after)]
+    return bool(after["energy"] - before["energy"] > explained + allowed or abs(spins[0] - spins[1]) > SPIN_JUMP)
+
+
+class Neighbours:
+    """The latest finished geometries of this process."""
+
+    def __init__(self) -> None:
+        self._kept: List[Neighbour] = []
+        self._used = 0
+
+    def near(self, request: Json) -> List[Neighbour]:
+        """Those of the same molecule within reach, the nearest first; none where that is not near."""
+        same = [one for one in self._kept if one.molecule == [request[name] for name in MOLECULE]]
+        near = sorted((one for one in same if one.distance(request) <= REACH), key=lambda one: one.distance(request))
+        return near if near and near[0].distance(request) <= NEARBY else []
+
+    def is_sample(self) -> bool:
+        """Whether this use is one of those that are compared with a fresh guess."""
+        self._used += 1
+        return self._used % SAMPLE == 0
+
+    def keep(self, new: Neighbour) -> None:
+        self._kept.append(new)
+        self.forget(self._kept[:-NEIGHBOURS])
+
+    def forget(self, some: Sequence[Neighbour]) -> None:
+        for one in some:
+            one.file.unlink()
+        self._kept = [one for one in self._kept if one not in some]
+
+
+def _write_guess(psi4: Any, orbitals: Any, near: Sequence[Neighbour]) -> None:
+    """Where Psi4 looks for a guess: the occupied orbitals extrapolated from those of the neighbours.
+
+    Grassmann extrapolation (Polack, Dusson, Stamm, Lipparini, J. Chem. Theory Comput. 17, 6965, 2021): the occupied spaces,
+    in the orthonormal basis of Loewdin, are combined in the plane that touches their manifold at the nearest one, with the
+    coefficients that fit this geometry's overlap matrix with theirs.
+    """
+    import numpy as np
+
+    overlap = np.asarray(psi4.core.MintsHelper(orbitals.basisset()).ao_overlap())
+    others = [one for one in near[1:] if _same_state(near[0], one)]
+    coefficients = _fit(overlap - near[0].overlap, [one.overlap - near[0].overlap for one in others])
+    inverse = _power(overlap, -0.5)
+    wavefunction = psi4.core.Wavefunction.from_file(str(near[0].file))
+    for spin, matrix in enumerate((wavefunction.Ca(), wavefunction.Cb())):
+        base = near[0].planes[spin]
+        tangent = np.zeros_like(base)
+        for number, other in enumerate(others):
+            tangent += coefficients[number] * _tangent(base, other.planes[spin])
+        matrix.np[:, : base.shape[1]] = inverse @ _along(base, tangent)
+    wavefunction.to_file(orbitals.get_scratch_filename(ORBITALS))
+
+
+def _same_state(one: Neighbour, other: Neighbour) -> bool:
+    import numpy as np
+
+    return all(np.linalg.svd(one.planes[spin].T @ other.planes[spin], compute_uv=False).min() > ALIKE for spin in (0, 1))
+
+
+def _fit(wanted: Any, offered: Sequence[Any]) -> Any:
+    """Coefficients of the offered matrices that give the wanted one, kept small."""
+    import numpy as np
+
+    if not offered:
+        return []
+    columns = np.stack([matrix.ravel() for matrix in offered], axis=1)
+    normal = columns.T @ columns
+    return np.linalg.solve(normal + RIDGE * np.trace(normal) * np.eye(len(normal)), columns.T @ wanted.ravel())
+
+
+def _tangent(base: Any, other: Any) -> Any:
+    """The logarithm of a space of orthonormal columns at another on the Grassmann manifold."""
+    import numpy as np
+
+    left, sines, right = np.linalg.svd(other @ np.linalg.inv(base.T @ other) - base, full_matrices=False)
+    return (left * np.arctan(sines)) @ right
+
+
+def _along(base: Any, tangent: Any) -> Any:
+    """The exponential: where the geodesic from `base` in the direction of `tangent` ends."""
+    import numpy as np
+
+    left, angles, right = np.linalg.svd(tangent, full_matrices=False)
+    return (base @ right.T * np.cos(angles) + left * np.sin(angles)) @ right
+
+
+def _power(matrix: Any, exponent: float) -> Any:
+    import numpy as np
+
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.maximum(values, 1e-10) ** exponent) @ vectors.T
 
 
 # -- is the theory known? ------------------------------------------------------------------------------------------------
@@ -452,7 +644,7 @@ def _clean(psi4: Any) -> None:
     psi4.core.clean_options()
     psi4.core.clean_variables()
     for file in Path().iterdir():  # Psi4 1.3 leaves its orbitals
-        if file.name not in KEPT and file.is_file():
+        if file.name not in KEPT and not file.name.startswith(GUESS_FILES) and file.is_file():
             file.unlink()
 
 
