@@ -120,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the same on smaller work, within two minutes")
     quick = parser.parse_args().quick
-    runs, size = (3, 6) if quick else (5, 40)
+    runs, size = (2, 6) if quick else (5, 40)
     slots = slot_count(LabelingResources())
     report(
         [
