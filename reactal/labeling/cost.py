@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import final
 
 from reactal.chem import FailureKind, Label, Structure, Theory
+from reactal.errors import DamagedObject
 from reactal.store.labels import LabelStore
 
 __all__ = ["CostModel", "basis_functions", "learnt_from"]
@@ -104,9 +106,11 @@ class CostModel:
 def learnt_from(labels: LabelStore, theory: Theory) -> CostModel:
     """A model that knows a sample of what the store has of this theory."""
     model = CostModel()
-    for entry in labels.entries(theory.fingerprint, islice(labels.keys(theory.fingerprint), HISTORY)):
-        if entry is not None and isinstance(entry.outcome, Label):
-            model.learn(entry.structure, entry.outcome)
+    sample = labels.entries(theory.fingerprint, islice(labels.keys(theory.fingerprint), HISTORY))
+    with suppress(DamagedObject):  # whoever needs that label is told; this batch may do without it
+        for entry in sample:
+            if entry is not None and isinstance(entry.outcome, Label):
+                model.learn(entry.structure, entry.outcome)
     return model
 
 

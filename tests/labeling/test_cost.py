@@ -96,6 +96,14 @@ def test_history_is_what_the_store_has_of_the_theory(tmp_path: Path) -> None:
     assert learnt_from(labels, Theory.parse("hf/sto-3g")).observations == 0
 
 
+def test_a_damaged_label_of_the_past_does_not_stop_those_of_today(tmp_path: Path) -> None:
+    labels = LabelStore(open_store(str(tmp_path)))
+    labels.put(label(water(), 1.0), water())
+    (file,) = tmp_path.rglob(f"{water().key}.json")
+    file.write_bytes(b"{}")
+    assert learnt_from(labels, THEORY).observations == 0
+
+
 def test_functions_are_those_of_a_double_zeta_basis() -> None:
     assert basis_functions(water()) == 24
     assert basis_functions(hydroxyl()) == 19
