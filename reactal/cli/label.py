@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reactal.cli.labelling import ClusterOption, SlotsOption, TimeoutOption, label_all, open_pool, tell_failures
+from reactal.cli.labelling import ClusterOption, SlotsOption, Tally, TimeoutOption, label_all, open_pool, tell_failures
 from reactal.cli.output import JsonOption, emit, say
 from reactal.cli.stores import DEFAULT_STORE, StoreOption
 
 if TYPE_CHECKING:
-    from reactal.chem import Theory
+    from reactal.chem import Structure, Theory
 
 __all__ = ["label", "parse_theory"]
 
@@ -48,46 +49,55 @@ def label(
 
       reactal label md.traj --theory wb97x-d/def2-svp --out labelled.h5 --multiplicity lowest --state OH=-1,1
     """
-    import time
-
-    from reactal.chem import Frames, Label
-    from reactal.chem.files import check_output, read_any, write_labelled
-    from reactal.chem.states import StateRules
+    from reactal.chem.files import check_output
     from reactal.cli.progress import progress
-    from reactal.errors import InputError
     from reactal.labeling.base import LabelingResources
     from reactal.labeling.programs import check_theory
-    from reactal.labeling.quality import flagged, flags
     from reactal.store.opening import open_store, require_writable
 
     level = parse_theory(theory, program)
     check_output(out)
-    structures = list(
-        read_any(frames, StateRules.parse(charge=charge, multiplicity=multiplicity, states=state or ())).structures()
-    )
-    if not structures:
-        raise InputError(f"{frames} holds no geometry")
+    structures = _structures(frames, charge=charge, multiplicity=multiplicity, states=state or [])
     resources = LabelingResources(slots=slots, timeout_seconds=timeout)
     check_theory(level, structures[0], resources)
     objects = open_store(store)
     require_writable(objects)
     with open_pool(objects, level, resources, cluster=cluster) as pool, progress() as shown:
         tally = label_all(structures, pool, level, shown)
-    answers = (tally.answers[index] for index in range(len(structures)))
-    labelled = Frames.of(structures, [answer if isinstance(answer, Label) else None for answer in answers])
-    write_labelled(out, labelled.with_extra(flags=flags(labelled)))
+    counts = _write(out, structures, tally)
     failures = tally.failed()
     if json:
         failed = [{"index": i, "kind": str(f.kind), "message": f.message} for i, f in failures.items()]
-        facts = tally.as_json(time.monotonic())
-        emit(
-            {**facts, "failed": failed, "theory": level.as_json(), "flagged": flagged(labelled), "out": out, "store": objects.url}
-        )
+        facts = {"failed": failed, "flagged": counts, "theory": level.as_json(), "out": out, "store": objects.url}
+        emit({**tally.as_json(time.monotonic()), **facts})
     else:
         tell_failures(failures)
-        say(f"{tally}; written to {out}")
+        say(f"{tally}; {counts['any']} flagged; written to {out}" if counts["any"] else f"{tally}; written to {out}")
     if failures:
         raise typer.Exit(1)
+
+
+def _structures(frames: Path, *, charge: int | None, multiplicity: str | None, states: list[str]) -> list[Structure]:
+    from reactal.chem.files import read_any
+    from reactal.chem.states import StateRules
+    from reactal.errors import InputError
+
+    found = list(read_any(frames, StateRules.parse(charge=charge, multiplicity=multiplicity, states=states)).structures())
+    if not found:
+        raise InputError(f"{frames} holds no geometry")
+    return found
+
+
+def _write(out: Path, structures: list[Structure], tally: Tally) -> dict[str, int]:
+    """All structures, those that failed without a label; how many labels have which flag."""
+    from reactal.chem import Frames, Label
+    from reactal.chem.files import write_labelled
+    from reactal.labeling.quality import flagged, flags
+
+    answers = (tally.answers[index] for index in range(len(structures)))
+    labelled = Frames.of(structures, [answer if isinstance(answer, Label) else None for answer in answers])
+    write_labelled(out, labelled.with_extra(flags=flags(labelled)))
+    return flagged(labelled)
 
 
 def parse_theory(text: str, program: str) -> Theory:
