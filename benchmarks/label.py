@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -46,8 +47,8 @@ def batches(count: int, size: int) -> list[list[Structure]]:
     return [[template.moved(template.positions + noise.normal(0.0, RATTLE, shape)) for _ in range(size)] for _ in range(count)]
 
 
-def peer_rates(work: list[list[Structure]], *, threads: int, warm: bool = True) -> list[float]:
-    """Labels a second of the bare loop, batch by batch; `warm`: after one label that is not counted."""
+def peer_rates(work: list[list[Structure]], *, threads: int) -> list[float]:
+    """Labels a second of the bare loop, batch by batch."""
     install = find_psi4()
     structures: list[list[dict[str, Any]]] = [
         [{"symbols": list(s.symbols), "positions": s.positions.tolist(), "charge": s.charge, "multiplicity": 1} for s in batch]
@@ -58,7 +59,6 @@ def peer_rates(work: list[list[Structure]], *, threads: int, warm: bool = True) 
         "method": THEORY.method,
         "keywords": DEFAULTS,
         "threads": threads,
-        "warm": warm,
         "batches": structures,
     }
     environ = install.environment(os.environ) | {"OMP_NUM_THREADS": str(threads)}
@@ -100,12 +100,25 @@ def compared(name: str, *, slots: int, runs: int, size: int) -> Figure:
 
 
 def process_each_rate(batch: list[Structure], *, slots: int) -> float:
-    """Labels a second of one fresh process for each label, as many side by side as there are slots: what a script that calls
-    `psi4` in a loop gets."""
+    """Labels a second of one `psi4` command for each label, as many side by side as there are slots."""
     began = time.perf_counter()
     with ThreadPoolExecutor(slots) as threads:
-        list(threads.map(lambda structure: peer_rates([[structure]], threads=1, warm=False), batch))
+        list(threads.map(psi4_command, batch))
     return len(batch) / (time.perf_counter() - began)
+
+
+def psi4_command(structure: Structure) -> None:
+    """One gradient by the `psi4` program from an input file, in a folder of its own."""
+    places = "\n".join(f"{symbol} {x} {y} {z}" for symbol, (x, y, z) in zip(structure.symbols, structure.positions, strict=True))
+    molecule = f"{structure.charge} {structure.multiplicity}\n{places}\nsymmetry c1\nno_com\nno_reorient\n"
+    settings = "\n".join(f"{name} {value}" for name, value in {"basis": THEORY.basis, **DEFAULTS}.items())
+    text = f"memory 1000 mb\nmolecule {{\n{molecule}}}\nset {{\n{settings}\n}}\ngradient('{THEORY.method}')\n"
+    command = shutil.which("psi4")
+    assert command is not None, "the peer is the psi4 command on PATH"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "input.dat").write_text(text)
+        environ = os.environ | {"PSI_SCRATCH": folder, "OMP_NUM_THREADS": "1"}
+        subprocess.run([command, "input.dat", "output.dat", "-n", "1"], cwd=folder, env=environ, capture_output=True, check=True)
 
 
 def against_process_each(*, slots: int, runs: int, size: int) -> Figure:

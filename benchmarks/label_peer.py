@@ -17,8 +17,7 @@ def main() -> None:
     psi4.set_num_threads(work["threads"])
     psi4.set_memory("1000 MiB")
     psi4.set_options({"basis": work["basis"], **work["keywords"]})
-    if work["warm"]:
-        label(work["batches"][0][0], work)
+    label(work["batches"][0][0], work)
     seconds = []
     for batch in work["batches"]:
         began = time.perf_counter()
