@@ -133,8 +133,8 @@ def _after_labels(state: CampaignState, config: CampaignConfig) -> Action:
     if (stepwise := _stepwise(state, config)) is not None:
         return stepwise
     left = remaining(state, config)
-    if left.spent is not None:
-        return _spent(state, left.spent)
+    if left.spent is not None and not _unseen(state):
+        return _last_word(state, config) or _spent(state, left.spent)
     if state.trained is None or state.trained.dataset < state.dataset:
         return Train(iteration)
     if state.explored is None or state.explored.iteration < state.trained.iteration:
@@ -219,16 +219,39 @@ def _probe(state: CampaignState, config: CampaignConfig, labels: int) -> int:
 def _stepwise(state: CampaignState, config: CampaignConfig) -> Finish | None:
     """The reference has an intermediate, and round after round the path runs through it."""
     recent = _newest(state, config)
-    if recent is None or any(e.saddle is not None and e.saddle.refused is None and e.saddle.joins for e in recent):
+    if recent is None or len({e.through for e in recent}) > 1:
         return None
-    found = next((probe for probe in state.probes if probe.intermediate and {e.through for e in recent} == {probe.key}), None)
+    return _through(state, recent, f"in {len(recent)} rounds after that the path ran through it")
+
+
+def _last_word(state: CampaignState, config: CampaignConfig) -> Finish | None:
+    """The budget is spent, and all there is to judge by is the last path through an intermediate just found."""
+    recent = _newest(state, config)
+    if recent is None or any(e.valley_kcal is None for e in recent):
+        return None
+    return _through(state, recent, "after that the budget was spent, and the path that was found last ran through it")
+
+
+def _unseen(state: CampaignState) -> bool:
+    """An intermediate was found with the last labels: looking once more for the path costs none."""
+    last = state.labelled[-1] if state.labelled else None
+    if last is None or last.valley is None or not last.valley.intermediate:
+        return False
+    return state.explored is None or state.explored.iteration < last.iteration
+
+
+def _through(state: CampaignState, recent: tuple[Explored, ...], how: str) -> Finish | None:
+    """Stepwise by the intermediate that the newest path runs through, unless a saddle joins both ends."""
+    if any(e.saddle is not None and e.saddle.refused is None and e.saddle.joins for e in recent):
+        return None
+    found = next((probe for probe in state.probes if probe.intermediate and probe.key == recent[-1].through), None)
     if found is None:
         return None
     said = (
         f"an intermediate with the bonds of neither end lies at {found.kcal:.1f} kcal/mol between them: the reference relaxes "
         f"to it, with a largest force of {found.force_max:.3f} eV/angstrom"
     )
-    return Finish(Outcome.STEPWISE, (said, f"in {len(recent)} rounds after that the path ran through it"))
+    return Finish(Outcome.STEPWISE, (said, how))
 
 
 def _newest(state: CampaignState, config: CampaignConfig) -> tuple[Explored, ...] | None:

@@ -212,6 +212,20 @@ def test_an_intermediate_that_the_path_keeps_to_makes_it_stepwise(config: Campai
     assert isinstance(decide(fold([*events, *valleys("third", None, first=2)[:-2]]), config), Select)
 
 
+def test_an_intermediate_found_with_the_last_labels_is_looked_for_once_more(config: CampaignConfig) -> None:
+    events = [*beginning(), *valleys(None, None)[:-1], found(2)]
+    spent = config.model_copy(update={"budget": config.budget.model_copy(update={"labels": fold(events).labels_asked})})
+    assert decide(fold(events), spent) == Train(2)
+    assert decide(fold([*events, trained(2)]), spent) == Explore(2)
+    for through, outcome in (("third", Outcome.STEPWISE), (None, Outcome.BUDGET_SPENT)):
+        action = decide(fold([*events, *valleys(through, first=2)[:2]]), spent)
+        assert isinstance(action, Finish)
+        assert action.outcome is outcome
+    in_vain = decide(fold([*events[:-1], found(2, intermediate=False)]), spent)
+    assert isinstance(in_vain, Finish)
+    assert in_vain.outcome is Outcome.BUDGET_SPENT
+
+
 def test_nothing_is_stepwise_whose_saddle_joins_both_ends(config: CampaignConfig) -> None:
     events = [*beginning(), *valleys(None, None)[:-1], found(2), *valleys("third", "third", first=2)[:-2]]
     last = explored(3).model_copy(update={"valley_kcal": 40.0, "through": "third"})
