@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reactal.campaign.events import Labelled, SaddleTest
 from reactal.campaign.state import CampaignState
 from reactal.chem import Structure
 from reactal.exploration.neb import Band
 from reactal.stages.bench import Bench
 from reactal.stages.best_saddle import best_saddle
 from reactal.stages.ends import Ends
+from tests.campaign.journals import labelled, saddle_test
 from tests.stages.geometries import PRODUCT, REACTANT, SADDLE, moved, seeded
 from tests.stages.test_valley import band_of, leps_surface
 
@@ -24,34 +24,8 @@ BEFORE = moved(SADDLE, 0.03)
 def state_with(bench: Bench, *, force: float) -> CampaignState:
     """A saddle was tested in the last round, and the reference's force there was this."""
     list(bench.label_pool().label([BEFORE]))
-    test = SaddleTest(
-        key=BEFORE.key,
-        model_kcal=9.0,
-        reference_kcal=9.1,
-        error_kcal=-0.1,
-        product_error_kcal=0.0,
-        force_max=force,
-        negative_modes=1,
-        joins=True,
-        downhill=True,
-        disagreement=0.1,
-    )
-    event = Labelled(
-        iteration=1,
-        asked=1,
-        computed=1,
-        reused=0,
-        failed=0,
-        failures={},
-        failure_text="",
-        absurd=0,
-        core_seconds=0.0,
-        dataset=1,
-        rows=1,
-        saddle=test,
-        arm=(),
-    )
-    return CampaignState(seeded=seeded(bench), labelled=(event,))
+    test = saddle_test(force=force).model_copy(update={"key": BEFORE.key})
+    return CampaignState(seeded=seeded(bench), labelled=(labelled(1, saddle=test),))
 
 
 def bent_band() -> Band:
