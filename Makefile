@@ -3,6 +3,8 @@ PYTHON ?= python3
 CAMPAIGN ?= examples/sn2-chloride/campaign.yaml
 BIN := .venv/bin
 # files side by side, in the order of tests/conftest.py; the tests start servers and programs and mostly wait for them
+# and with one thread each: sums over threads that share two cores with others need not agree to the last bit
+test test-fast: export OMP_NUM_THREADS := 1
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 BENCHMARKS := label train explore select density store scale reactions quickstart
 
