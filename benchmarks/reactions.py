@@ -36,8 +36,8 @@ RIGHT_NAMES = {"rdb7-146": ("stepwise",)}  # what is no single barrier must be n
 TRUE_SADDLE_STEPS = 25
 
 
-def run_one(reaction: str, seed: int, store: str) -> dict[str, Any]:
-    """One campaign in this process, one core."""
+def run_one(reaction: str, seed: int, store: str, changes: tuple[str, ...] = ()) -> dict[str, Any]:
+    """One campaign in this process, one core; `changes` to its defaults as `--set` takes them."""
     import torch
 
     from reactal.runner import Campaign
@@ -50,6 +50,7 @@ def run_one(reaction: str, seed: int, store: str) -> dict[str, Any]:
         "cluster.kind=none",
         "tracking.kind=none",
         "resources.slots=1",
+        *changes,
     ]
     began = time.perf_counter()
     with Campaign(EXAMPLES / reaction / "campaign.yaml", settings=settings) as campaign:
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--reactions", nargs="+", default=list(REACTIONS), choices=[*REACTIONS, "rdb7-22"])
     parser.add_argument("--jobs", type=int, default=2, help="campaigns side by side, one core each")
     parser.add_argument("--store", type=Path, help="keep the store here; a folder that is removed at the end if not given")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting other than its default")
     parser.add_argument("--quick", action="store_true", help="HCN alone, one seed")
     given = parser.parse_args()
     work = [(r, s) for s in given.seeds for r in given.reactions] if not given.quick else [("hcn", 0)]
@@ -135,7 +137,7 @@ def main() -> None:
         store = str((given.store or Path(scratch)).resolve() / "store")
         lines = []
         with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as executor:
-            for done in as_completed(executor.submit(run_one, r, s, store) for r, s in work):
+            for done in as_completed(executor.submit(run_one, r, s, store, tuple(given.set)) for r, s in work):
                 lines.append(done.result())
                 print(json.dumps(lines[-1]), file=sys.stderr, flush=True)
     lines.sort(key=lambda line: (line["seed"], line["reaction"]))

@@ -59,7 +59,7 @@ class Model(_Section):
 
 
 class Training(_Section):
-    baseline: Literal["none", "gfn1", "gfn2"]
+    baseline: Literal["auto", "none", "gfn1", "gfn2"]
     steps_first: Count
     steps_warm: Count
     learning_rate: Positive
@@ -283,7 +283,9 @@ def load_config(path: str | Path, *, settings: Sequence[str] = ()) -> CampaignCo
 def load_resolved(text: bytes) -> CampaignConfig:
     """What `CampaignConfig.yaml` wrote, by this version or one that knew fewer settings."""
     tree, known = yaml.safe_load(text), defaults()
-    known["theory"]["keywords"] = {}  # a keyword that came later is other science
+    # what came later, and is other science
+    known["theory"]["keywords"] = {}
+    known["training"]["baseline"] = "none"
     return CampaignConfig.model_validate(_merge(known, tree))
 
 

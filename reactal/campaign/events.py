@@ -99,6 +99,7 @@ class Seeded(_Event):
     batch_size: int
     path: str  # pool with the path the first band starts from
     reference_kcal: float  # product minus reactant at the reference
+    baseline: str = "none"  # what the models of this campaign are trained on top of
     problem: str | None = None  # why there is nothing to go on with
 
 

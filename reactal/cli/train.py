@@ -57,7 +57,7 @@ def train(
     from reactal.potentials.export import write_committee  # these load torch, which a mistake above need not wait for
     from reactal.training.committee import assemble
 
-    trained = _train(used, _settings(campaign, steps), members=members, seed=seed)
+    trained = _train(used, _settings(campaign, steps, used), members=members, seed=seed)
     about: dict[str, Any] = {"dataset": dataset, "rows": len(used), "seed": seed}
     committee = assemble(trained, **about)
     errors = _errors(committee, kept_out)
@@ -70,7 +70,7 @@ def train(
         say(f"{members} members trained on {len(used)} labels{said}\nnext: reactal predict {out} FRAMES --out OUT")
 
 
-def _settings(campaign: Path | None, steps: int | None) -> TrainingSettings:
+def _settings(campaign: Path | None, steps: int | None, frames: Frames) -> TrainingSettings:
     from dataclasses import replace
 
     from reactal.training.settings import TrainingSettings
@@ -78,9 +78,12 @@ def _settings(campaign: Path | None, steps: int | None) -> TrainingSettings:
     settings = TrainingSettings()
     if campaign is not None:
         from reactal.config import load_config
+        from reactal.stages.baseline import settled_baseline
         from reactal.stages.train import training_settings
 
-        settings = training_settings(load_config(campaign))
+        config = load_config(campaign)
+        baseline = settled_baseline(config.training.baseline, config.theory.program, frames)
+        settings = training_settings(config, baseline=baseline)
     return settings if steps is None else replace(settings, steps_first=steps)
 
 

@@ -24,7 +24,8 @@ class Relaxation:
     """A minimum search that owns no potential: `tell` the energy (eV) and forces (N, 3) at what it `ask`s for.
 
     Quasi-Newton from a positive `hessian` (3N, 3N), else a geometric guess of it, with a trust radius; a step that raises
-    the energy is taken back, though its gradient is learnt from. Deterministic.
+    the energy is taken back, though its gradient is learnt from; one to where nothing finite is known is taken back too.
+    Deterministic.
     """
 
     def __init__(
@@ -71,20 +72,31 @@ class Relaxation:
         """The answer to the last `ask`."""
         gradient = -np.asarray(forces, dtype=np.float64).reshape(-1)
         self.steps += 1
+        known = np.isfinite(energy) and bool(np.isfinite(gradient).all())
         if self._best is None:
-            self._accept(energy, gradient)
+            if known:
+                self._accept(energy, gradient)
+            else:
+                self.steps = self._max_steps  # nowhere to go back to
             return
         place, lowest, slope = self._best
         step = self._next - place
+        if not known:
+            self._shorten(step)
+            return
         if float(np.linalg.norm(step)) > 1e-8:
             self._hessian = bfgs(self._hessian, step, gradient - slope)
         if energy <= lowest + _RISE:
             self._adapt(energy - lowest)
             self._accept(energy, gradient)
         else:
-            reach = float(np.linalg.norm(step.reshape(-1, 3), axis=1).max())
-            self._trust = max(0.4 * reach, _SMALLEST_TRUST)
-            self._propose()
+            self._shorten(step)
+
+    def _shorten(self, step: Floats) -> None:
+        """Back to the lowest geometry, and less far."""
+        reach = float(np.linalg.norm(step.reshape(-1, 3), axis=1).max())
+        self._trust = max(0.4 * reach, _SMALLEST_TRUST)
+        self._propose()
 
     def _accept(self, energy: float, gradient: Floats) -> None:
         self._best = (self._next.copy(), energy, gradient)

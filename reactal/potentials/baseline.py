@@ -6,9 +6,10 @@ the baseline is taken from them when a member is trained, and given back with ev
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from typing import final
+
+import torch
 
 from reactal.chem import Frames
 from reactal.errors import ConfigError
@@ -16,8 +17,6 @@ from reactal.potentials.base import Prediction
 from reactal.potentials.xtb import METHODS, XtbPotential
 
 __all__ = ["Baseline"]
-
-_running = threading.local()  # tblite's calculators belong to one thread
 
 
 @final
@@ -33,11 +32,8 @@ class Baseline:
             raise ConfigError(f"there is no baseline {self.method!r}; write one of: {', '.join(METHODS)}")
 
     def predict(self, frames: Frames) -> Prediction:
-        """Energy and forces of the cheap method."""
-        potentials: dict[str, XtbPotential] = _running.__dict__.setdefault("potentials", {})
-        if self.method not in potentials:
-            potentials[self.method] = XtbPotential(self.method)
-        return potentials[self.method].predict(frames)
+        """Energy and forces of the cheap method, on as many threads as this process's networks may use."""
+        return XtbPotential(self.method, threads=torch.get_num_threads()).predict(frames)
 
     def less(self, frames: Frames) -> Frames:
         """The same structures, with what the baseline misses for labels."""

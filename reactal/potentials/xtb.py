@@ -6,8 +6,12 @@ GFN2: Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 15, 1652 (2019). GFN1: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any, final
 
@@ -16,7 +20,7 @@ from numpy.typing import NDArray
 
 from reactal.chem import Frames
 from reactal.chem.elements import SYMBOLS
-from reactal.errors import ReactalError, UnknownElement
+from reactal.errors import ConfigError, ReactalError, UnknownElement
 from reactal.potentials.base import Prediction
 from reactal.units import BOHR, HARTREE
 
@@ -26,6 +30,7 @@ METHODS = {"gfn1": "GFN1-xTB", "gfn2": "GFN2-xTB", "ipea1": "IPEA1-xTB"}
 """As tblite spells them."""
 HEAVIEST = 86
 Floats = NDArray[np.float64]
+_mine = threading.local()  # tblite's calculators belong to one thread
 _Atoms = tuple[tuple[int, ...], int, int, tuple[bool, ...] | None]  # numbers, charge, multiplicity, pbc
 
 
@@ -50,7 +55,10 @@ class XtbAnswer:
 
 @final
 class Xtb:
-    """Single points of one method; `settings` are tblite's own. Keeps what it has set up for each set of atoms."""
+    """Single points of one method; `settings` are tblite's own. Keeps what it has set up for each set of atoms.
+
+    On one thread: several add up in the order in which they happen to end, and the numbers would not come again.
+    """
 
     def __init__(self, method: str = "gfn2", settings: Mapping[str, float | int] | None = None) -> None:
         self._method = METHODS[method]
@@ -74,11 +82,12 @@ class Xtb:
         if max(numbers) > HEAVIEST:
             raise UnknownElement(f"{self._method} knows the elements up to {SYMBOLS[HEAVIEST]}, not {SYMBOLS[max(numbers)]}")
         try:
-            if key not in self._running:
-                self._running[key] = self._calculator(key, positions / BOHR, lattice)
-            calculator = self._running[key]
-            calculator.update(positions / BOHR, lattice)
-            result = calculator.singlepoint()
+            with _one_thread():
+                if key not in self._running:
+                    self._running[key] = self._calculator(key, positions / BOHR, lattice)
+                calculator = self._running[key]
+                calculator.update(positions / BOHR, lattice)
+                result = calculator.singlepoint()
         except RuntimeError as error:  # tblite's, when its cycle does not converge or atoms lie on each other
             raise NotConverged(f"{self._method}: {' '.join(str(error).split())}") from error
         return XtbAnswer(
@@ -100,29 +109,64 @@ class Xtb:
         return made
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For OpenMP in the calling thread; what it had before comes back."""
+    with _libraries().limit(limits=1, user_api="openmp"):
+        yield
+
+
+@cache
+def _libraries() -> Any:
+    import tblite.interface  # noqa: F401  its OpenMP must be loaded to be found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 @final
 class XtbPotential:
     """Implements `Potential`. Spreads are zero: one method has nobody to disagree with. A structure whose cycle does not
-    converge gets NaN."""
+    converge gets NaN. `threads` structures at a time; their number changes no number."""
 
-    def __init__(self, method: str = "gfn2") -> None:
-        self._xtb = Xtb(method)
+    def __init__(self, method: str = "gfn2", *, threads: int = 1) -> None:
+        if method not in METHODS:
+            raise ConfigError(f"there is no GFN-xTB {method!r}; write one of: {', '.join(METHODS)}")
+        self._method, self._threads = method, threads
 
     def predict(self, frames: Frames) -> Prediction:
         energies = np.full(len(frames), np.nan)
         forces = np.full((len(frames.numbers), 3), np.nan)
-        for i in range(len(frames)):
-            rows = frames.atoms(i)
-            try:
-                answer = self._xtb.single_point(
-                    frames.numbers[rows].tolist(),
-                    frames.positions[rows],
-                    charge=int(frames.charge[i]),
-                    multiplicity=int(frames.multiplicity[i]),
-                    cell=None if frames.cell is None else frames.cell[i],
-                    pbc=(False, False, False) if frames.pbc is None else frames.pbc[i].tolist(),
-                )
-            except NotConverged:
-                continue
-            energies[i], forces[rows] = answer.energy, answer.forces
+        for i, answer in enumerate(self._answers(frames)):
+            if answer is not None:
+                energies[i], forces[frames.atoms(i)] = answer.energy, answer.forces
         return Prediction(energies, forces, np.zeros(len(frames)), np.zeros(len(frames.numbers)))
+
+    def _answers(self, frames: Frames) -> list[XtbAnswer | None]:
+        ask = partial(_answer, self._method, frames)
+        if self._threads == 1 or len(frames) < 2:
+            return [ask(i) for i in range(len(frames))]
+        return list(_threads(self._threads).map(ask, range(len(frames))))
+
+
+@cache
+def _threads(number: int) -> ThreadPoolExecutor:
+    """Kept, for each thread keeps its calculators."""
+    return ThreadPoolExecutor(number, thread_name_prefix="xtb")
+
+
+def _answer(method: str, frames: Frames, i: int) -> XtbAnswer | None:
+    """Of structure i, by the calling thread's own calculators."""
+    mine: dict[str, Xtb] = _mine.__dict__
+    rows = frames.atoms(i)
+    try:
+        return mine.setdefault(method, Xtb(method)).single_point(
+            frames.numbers[rows].tolist(),
+            frames.positions[rows],
+            charge=int(frames.charge[i]),
+            multiplicity=int(frames.multiplicity[i]),
+            cell=None if frames.cell is None else frames.cell[i],
+            pbc=(False, False, False) if frames.pbc is None else frames.pbc[i].tolist(),
+        )
+    except NotConverged:
+        return None

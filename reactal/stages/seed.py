@@ -7,9 +7,11 @@ import numpy as np
 from reactal.campaign.events import Seeded
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Structure
+from reactal.errors import ConfigError
 from reactal.exploration.bonds import same_bonds
 from reactal.exploration.modes import rattle
 from reactal.exploration.paths import align
+from reactal.stages.baseline import settled_baseline
 from reactal.stages.bench import Bench
 from reactal.stages.first_path import first_path
 from reactal.stages.relaxing import RelaxedStructures, relax_together
@@ -40,6 +42,11 @@ def seed(bench: Bench, state: CampaignState) -> Seeded:
         return _stuck(ends, "reactant and product relax to the same molecule; one of them is no minimum of its own")
     rng = bench.rng("seed")
     path, made = first_path(low_r, align(low_p, low_r), rule, rng)
+    way = Frames.repeat(low_r, path)
+    try:
+        baseline = settled_baseline(bench.config.training.baseline, bench.theory.program, way)
+    except ConfigError as error:
+        return _stuck(ends, str(error))
     images = [rattle(image, rule.rattle, rng) for image in path[1:-1]]
     proposed = Frames.repeat(low_r, np.asarray(images), role=np.full(len(images), "seed"), arm=np.full(len(images), "seed"))
     relaxed = Frames.of([s for s, _ in ends.order], role=np.full(len(ends.order), RELAX), arm=np.full(len(ends.order), "seed"))
@@ -55,10 +62,12 @@ def seed(bench: Bench, state: CampaignState) -> Seeded:
         core_seconds=ends.core_seconds,
         batch=bench.pools.put(batch),
         batch_size=len(batch),
-        path=bench.pools.put(Frames.repeat(low_r, path)),
+        path=bench.pools.put(way),
         reference_kcal=(label_p.energy - label_r.energy) / KCAL_PER_MOL,
+        baseline=baseline,
     )
-    bench.progress.end(f"ends relaxed with {ends.asked} gradients, reaction energy {event.reference_kcal:.1f} kcal/mol; {made}")
+    said = f"ends relaxed with {ends.asked} gradients, reaction energy {event.reference_kcal:.1f} kcal/mol; {made}"
+    bench.progress.end(said if baseline == "none" else f"{said}; models on top of {baseline}")
     return event
 
 

@@ -21,15 +21,15 @@ __all__ = ["train", "training_settings"]
 NEAR_SADDLE = (SADDLE, MODE, "near saddle")
 
 
-def training_settings(config: CampaignConfig) -> TrainingSettings:
-    """The campaign file's words in the trainer's."""
+def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSettings:
+    """The campaign file's words in the trainer's; `baseline` as it was settled."""
     from reactal.potentials.architecture import Architecture
     from reactal.potentials.baseline import Baseline
 
     model, rule = config.model, config.training
     return TrainingSettings(
         architecture=Architecture(kind=model.kind, features=model.features, interactions=model.interactions, cutoff=model.cutoff),
-        baseline=None if rule.baseline == "none" else Baseline(rule.baseline),
+        baseline=None if baseline == "none" else Baseline(baseline),
         steps_first=rule.steps_first,
         steps_warm=rule.steps_warm,
         learning_rate_first=rule.learning_rate,
@@ -57,7 +57,8 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
     seeds = [derive_seed(config.seed, "train", iteration, member) for member in range(config.model.members)]
     before = bench.models.get(state.trained.model) if state.trained else {}
     warm = [before[name] for name in sorted(before) if name.endswith(".safetensors")]
-    work = jobs(rows, training_settings(config), seeds=seeds, warm_starts=warm)
+    assert state.seeded is not None
+    work = jobs(rows, training_settings(config, baseline=state.seeded.baseline), seeds=seeds, warm_starts=warm)
     members = train_committee(work, submit=bench.submit())
     about = {
         "campaign": config.name,

@@ -29,7 +29,8 @@ def jobs(
 ) -> list[MemberJob]:
     """One job a seed, each starting from the weights of the same place where there are any."""
     starts = [*warm_starts, *[None] * (len(seeds) - len(warm_starts))]
-    return [MemberJob.of(frames, settings, seed=seed, warm_start=start) for seed, start in zip(seeds, starts, strict=True)]
+    rest = settings.left_of(frames)  # once for all members
+    return [MemberJob.of(rest, settings, seed=seed, warm_start=start) for seed, start in zip(seeds, starts, strict=True)]
 
 
 def train_committee(work: Sequence[MemberJob], *, submit: Submit | None = None) -> list[TrainedMember]:

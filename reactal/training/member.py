@@ -54,16 +54,17 @@ class TrainedMember:
 @final
 @dataclass(frozen=True)
 class MemberJob:
-    """All that a member's training depends on, in a form that travels: frames as an Arrow stream."""
+    """All that a member's training depends on, in a form that travels: what is to be learnt, labels less the settings'
+    baseline, as an Arrow stream."""
 
-    frames: bytes
+    rest: bytes
     settings: TrainingSettings
     seed: int
     warm_start: bytes | None = None
 
     @classmethod
-    def of(cls, frames: Frames, settings: TrainingSettings, *, seed: int, warm_start: bytes | None = None) -> MemberJob:
-        table = frames.to_arrow()
+    def of(cls, rest: Frames, settings: TrainingSettings, *, seed: int, warm_start: bytes | None = None) -> MemberJob:
+        table = rest.to_arrow()
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
@@ -72,9 +73,9 @@ class MemberJob:
 
 def run_job(job: MemberJob) -> TrainedMember:
     """Train the member that the job describes."""
-    with pa.ipc.open_stream(job.frames) as reader:
-        frames = Frames.from_arrow(reader.read_all())
-    return train_member(frames, job.settings, seed=job.seed, warm_start=job.warm_start)
+    with pa.ipc.open_stream(job.rest) as reader:
+        rest = Frames.from_arrow(reader.read_all())
+    return _train(rest, job.settings, seed=job.seed, warm_start=job.warm_start)
 
 
 def train_member(
@@ -90,10 +91,15 @@ def train_member(
     The same arguments give bitwise the same weights on the same kind of machine. A member whose loss diverges starts again with
     half the learning rate.
     """
+    return _train(settings.left_of(frames), settings, seed=seed, warm_start=warm_start, progress=progress)
+
+
+def _train(
+    rest: Frames, settings: TrainingSettings, *, seed: int, warm_start: bytes | None, progress: Progress | None = None
+) -> TrainedMember:
+    """As `train_member`, on labels that the baseline was taken from."""
     began = time.perf_counter()
-    if settings.baseline is not None:
-        frames = settings.baseline.less(frames)
-    frames = frames[np.flatnonzero(frames.labelled)]
+    frames = rest[np.flatnonzero(rest.labelled)]
     if not len(frames):
         raise TooFewLabels("there is no labelled structure to train on; label some first")
     start = None if warm_start is None else _start(warm_start, settings)

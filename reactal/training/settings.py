@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import final
 
+from reactal.chem import Frames
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.baseline import Baseline
 
@@ -48,6 +49,10 @@ class TrainingSettings:
     def loss_weights(self) -> tuple[float, float]:
         """Of energy and forces."""
         return self.energy_weight, self.force_weight
+
+    def left_of(self, frames: Frames) -> Frames:
+        """The structures with what is left to learn for labels."""
+        return frames if self.baseline is None else self.baseline.less(frames)
 
     def steps(self, *, warm: bool) -> int:
         return self.steps_warm if warm else self.steps_first

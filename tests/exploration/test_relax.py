@@ -50,6 +50,30 @@ def test_no_more_gradients_than_allowed_and_the_best_is_kept() -> None:
     assert float(leps(search.positions[None])[0]) <= float(leps(start.positions[None])[0])
 
 
+def test_a_step_to_where_nothing_is_known_is_taken_back() -> None:
+    """No answer below 0.9 angstrom, where the first long step from 1.9 would end."""
+    start = Structure((1, 1), [[0, 0, 0], [1.9, 0, 0]])
+    holes = 0
+
+    def torn(x: np.ndarray) -> np.ndarray:
+        nonlocal holes
+        r = np.linalg.norm(x[:, 0] - x[:, 1], axis=-1)
+        holes += int((r < 0.9).any())
+        return np.where(r < 0.9, np.nan, (r - 0.95) ** 2)
+
+    search = relaxed(Surface(torn), start, trust=1.2, largest_trust=1.2, max_steps=40, force_max=0.02)
+    assert holes
+    assert search.converged
+    assert np.linalg.norm(search.positions[0] - search.positions[1]) == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_start_where_nothing_is_known_ends_it_where_it_is() -> None:
+    start = Structure((1, 1), [[0, 0, 0], [0.8, 0, 0]])
+    search = relaxed(Surface(lambda x: np.full(len(x), np.nan)), start, max_steps=10)
+    assert not search.converged
+    assert (search.positions == start.positions).all()
+
+
 def test_a_step_that_rises_is_taken_back() -> None:
     """A wall the guess knows nothing of: the geometry kept is never above the start."""
     start = Structure((1, 1), [[0, 0, 0], [1.2, 0, 0]])

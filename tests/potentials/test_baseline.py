@@ -107,4 +107,14 @@ def test_elements_it_does_not_know_are_named() -> None:
 
 
 def test_a_campaign_file_may_name_baselines_that_exist() -> None:
-    assert set(get_args(Training.model_fields["baseline"].annotation)) - {"none"} < set(METHODS)
+    assert set(get_args(Training.model_fields["baseline"].annotation)) - {"none", "auto"} < set(METHODS)
+
+
+def test_the_same_numbers_to_the_bit_on_any_number_of_threads() -> None:
+    """GFN-xTB's own threads would add up in whatever order they end."""
+    frames = labelled(METHANOL, WATER, count=8)
+    first = XtbPotential().predict(frames)
+    for threads in (1, 2, 3) * 5:
+        again = XtbPotential(threads=threads).predict(frames)
+        assert again.energy.tobytes() == first.energy.tobytes()
+        assert again.forces.tobytes() == first.forces.tobytes()
