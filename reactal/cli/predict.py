@@ -34,7 +34,7 @@ class _Trust:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model, or a campaign file: its newest model.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder or URL of a model, or a campaign file: its newest model.")],
     frames: Annotated[Path, typer.Argument(metavar="FRAMES", help="Geometries in any format that ASE reads.")],
     out: Annotated[Path, typer.Option(help="Where to write energies (eV), forces (eV/Å), disagreement, bound, inside.")],
     force_error: Annotated[float, typer.Option(min=0.0, help="Inside: the force error stays below this, eV/Å.")] = FORCE_ERROR,
@@ -80,8 +80,8 @@ def _listed(geometries: Frames, energy: Any, columns: dict[str, Any]) -> dict[st
     return {"n": len(geometries), "energy_ev": energy.tolist(), **{name: column.tolist() for name, column in columns.items()}}
 
 
-def _opened(model: Path, force_error: float) -> tuple[Committee, _Trust]:
-    if model.suffix in (".yaml", ".yml"):
+def _opened(model: str, force_error: float) -> tuple[Committee, _Trust]:
+    if model.endswith((".yaml", ".yml")):
         from reactal.runner import Campaign
 
         with Campaign(model) as driver:

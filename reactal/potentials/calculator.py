@@ -56,6 +56,6 @@ def calculator_of(committee: Committee) -> ReactalCalculator:
     return ReactalCalculator(committee, charge=int(about.get("charge", 0)), multiplicity=int(about.get("multiplicity", 1)))
 
 
-def load_potential(path: str | Path) -> ReactalCalculator:
-    """The model in a folder written by reactal, as an ASE calculator."""
-    return calculator_of(read_committee(path))
+def load_potential(where: str | Path) -> ReactalCalculator:
+    """The model in a folder written by reactal, or at a URL in a store, as an ASE calculator."""
+    return calculator_of(read_committee(where))

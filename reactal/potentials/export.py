@@ -63,11 +63,23 @@ def write_committee(folder: str | Path, committee: Committee) -> Path:
     return place
 
 
-def read_committee(folder: str | Path) -> Committee:
-    """From a folder, or from its model.json."""
-    place = Path(folder)
+def read_committee(where: str | Path) -> Committee:
+    """From a folder, from its model.json, or from a model's URL in a store (`model` in a campaign's --json)."""
+    if isinstance(where, str) and "://" in where:
+        return _read_remote(where)
+    place = Path(where)
     place = place.parent if place.name == INDEX else place
     if not (place / INDEX).is_file():
         raise InputError(f"there is no model in {place}: it has no {INDEX}; give the folder that `reactal train` wrote")
     files = [place / INDEX, *sorted(place.glob("*.safetensors"))]
     return load_committee({file.name: file.read_bytes() for file in files}, name=str(place))
+
+
+def _read_remote(url: str) -> Committee:
+    from reactal.store.opening import open_store
+
+    store = open_store(url, single_writer=True)  # nothing is written
+    names = [name for name in store.list("") if "/" not in name]
+    if INDEX not in names:
+        raise InputError(f"there is no model at {url}: it has no {INDEX}; `reactal status CAMPAIGN --json` names the model's URL")
+    return load_committee({name: store.get(name) for name in names}, name=url)

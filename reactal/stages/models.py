@@ -9,6 +9,7 @@ from typing import final
 
 from reactal.errors import DamagedObject
 from reactal.store.objects import ObjectStore
+from reactal.store.opening import url_below
 
 __all__ = ["ModelStore"]
 
@@ -44,5 +45,5 @@ class ModelStore:
         return files
 
     def url(self, identity: str) -> str:
-        """Where a person finds it."""
-        return f"{self._objects.url.rstrip('/')}/{self._prefix}/{identity}"
+        """Where a person finds it, and `load_potential` too."""
+        return url_below(self._objects.url, f"{self._prefix}/{identity}")

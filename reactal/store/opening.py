@@ -16,7 +16,7 @@ from reactal.store.s3_location import S3Location
 if TYPE_CHECKING:
     from reactal.store.s3 import S3Store
 
-__all__ = ["open_store", "require_writable"]
+__all__ = ["open_store", "require_writable", "url_below"]
 
 PROBES = ".probe"
 _trusted: set[S3Location] = set()  # probed by this process; workers open the same store for every task
@@ -38,6 +38,12 @@ def open_store(url: str, *, single_writer: bool = False) -> ObjectStore:
     if scheme == "s3":
         return _s3(S3Location.parse(url), single_writer=single_writer)
     raise InputError(f"the store {url} is of no known kind; write a folder, file:///folder or s3://bucket/prefix")
+
+
+def url_below(url: str, key: str) -> str:
+    """The URL of what lies under `key` in the store at `url`: a store that `open_store` opens."""
+    place, mark, options = url.partition("?")
+    return f"{place.rstrip('/')}/{key}{mark}{options}"
 
 
 def require_writable(store: ObjectStore) -> None:
