@@ -34,7 +34,7 @@ class _Trust:
 
 
 def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder or URL of a model, or a campaign file: its newest model.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder or URL of a model; or a campaign file.")],
     frames: Annotated[Path, typer.Argument(metavar="FRAMES", help="Geometries in any format that ASE reads.")],
     out: Annotated[Path, typer.Option(help="Where to write energies (eV), forces (eV/Å), disagreement, bound, inside.")],
     force_error: Annotated[float, typer.Option(min=0.0, help="Inside: the force error stays below this, eV/Å.")] = FORCE_ERROR,

@@ -1,4 +1,4 @@
-"""A trained committee can be loaded from where a campaign says it lies, whatever the store."""
+"""A trained committee can be loaded from where a campaign says it lies, in any store that outlives its process."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from reactal.potentials.calculator import load_potential
 from reactal.potentials.export import save_committee
 from reactal.stages.models import ModelStore
 from reactal.store.opening import open_store, url_below
-from tests.contracts.conftest import MANY_WRITERS
+from tests.contracts.conftest import MANY_PROCESSES
 from tests.potentials.surface import WATER, committee_of_random_networks
 
 
-@pytest.mark.parametrize("kind", MANY_WRITERS)
+@pytest.mark.parametrize("kind", MANY_PROCESSES)
 def test_a_model_is_loaded_by_its_url(kind: str, fresh_url: Callable[[str], str]) -> None:
     committee = committee_of_random_networks(members=2)
     store = open_store(fresh_url(kind))
