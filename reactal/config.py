@@ -111,6 +111,9 @@ class Verification(_Section):
     force_tolerance: Positive
     consecutive: Count
     probe_steps: Annotated[int, Field(ge=0)]
+    way_points: Annotated[int, Field(ge=0)]
+    way_force: Positive
+    way_energy: Positive
     random_arm_mae: Positive
     proof: Annotated[int, Field(ge=0)]
     proof_batch: Count

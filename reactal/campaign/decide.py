@@ -69,6 +69,7 @@ class Select:
     focus: bool
     size: int
     proof: bool = False  # the random arm alone
+    ways: bool = False  # and points on the ways down from the saddle
     probe: int = 0  # gradients to relax the band's valley with besides
 
 
@@ -127,14 +128,17 @@ def decide(state: CampaignState, config: CampaignConfig) -> Action:
 def _after_labels(state: CampaignState, config: CampaignConfig) -> Action:
     iteration = state.iteration
     if state.verified is None and _worth_verifying(state, config):
-        return _proof(state, config) or Verify(iteration - 1)
+        if (proof := _proof(state, config)) is not None:
+            return proof
+        if _ways_hold(state, config):
+            return Verify(iteration - 1)
     if state.verified is not None and state.verified.outcome is not None:
         return Finish(state.verified.outcome, state.verified.evidence)
     if (stepwise := _stepwise(state, config)) is not None:
         return stepwise
     left = remaining(state, config)
     if left.spent is not None and not _unseen(state):
-        return _last_word(state, config) or _spent(state, left.spent)
+        return _last_word(state, config) or _spent(state, config, left.spent)
     if state.trained is None or state.trained.dataset < state.dataset:
         return Train(iteration)
     if state.explored is None or state.explored.iteration < state.trained.iteration:
@@ -189,15 +193,35 @@ def _worth_verifying(state: CampaignState, config: CampaignConfig) -> bool:
 
 
 def _proof(state: CampaignState, config: CampaignConfig) -> Select | None:
-    """Before the last checks the model shows what it is worth on structures drawn by lot: in batches, so that the later ones
-    test the bound that the earlier ones gave."""
+    """Before the last checks the model shows what it is worth on the ways down from its saddle, and on structures drawn by lot:
+    in batches, so that the later ones test the bound that the earlier ones gave."""
     proofs, rule = _proofs(state), config.verification
-    size = min(rule.proof_batch, rule.proof - sum(labelled.asked for labelled in proofs))
-    if size <= 0 or remaining(state, config).labels < size or state.explored is None:
+    if state.explored is None or (proofs and proofs[-1].asked == 0):  # nothing unlabelled is left to draw
         return None
-    if proofs and proofs[-1].asked == 0:  # nothing unlabelled is left to draw
+    ways = 0 if proofs else 2 * rule.way_points
+    lots = min(rule.proof_batch, rule.proof - sum(labelled.asked - _on_ways(labelled) for labelled in proofs))
+    left = remaining(state, config).labels - ways
+    if left < lots:
+        lots = 0
+    if left < 0 or lots + ways <= 0:
         return None
-    return Select(state.iteration - 1, focus=True, size=size, proof=True)
+    return Select(state.iteration - 1, focus=True, size=max(lots, 0), proof=True, ways=ways > 0)
+
+
+def _on_ways(labelled: Labelled) -> int:
+    return labelled.ways.asked if labelled.ways is not None else 0
+
+
+def _ways_hold(state: CampaignState, config: CampaignConfig) -> bool:
+    """Does the reference agree with the newest model on the ways down from its saddle?"""
+    rule = config.verification
+    if not rule.way_points:
+        return True
+    return any(
+        test.force_error_max <= rule.way_force and test.energy_error_kcal <= rule.way_energy and 2 * test.points >= test.asked
+        for test in (labelled.ways for labelled in _proofs(state))
+        if test is not None
+    )
 
 
 def _proofs(state: CampaignState) -> tuple[Labelled, ...]:
@@ -282,7 +306,7 @@ def _breaker(state: CampaignState, config: CampaignConfig) -> Finish | None:
     return None
 
 
-def _spent(state: CampaignState, why: str) -> Finish:
+def _spent(state: CampaignState, config: CampaignConfig, why: str) -> Finish:
     """The name of the end when the budget is gone: what was seen again and again, else that it is gone."""
     explored = [e.saddle for e in state.explorations[-2:] if e.saddle is not None and e.saddle.refused is None]
     if len(explored) == 2 and all(saddle.negative_modes > 1 for saddle in explored):
@@ -296,4 +320,6 @@ def _spent(state: CampaignState, why: str) -> Finish:
         f"at the model's last saddle the barrier is {last.model_kcal:.2f} kcal/mol on the model and "
         f"{last.reference_kcal:.2f} at the reference, with a force of {last.force_max:.3f} eV/angstrom left"
     )
+    if state.ways is not None and holds(last, config):
+        said += f"; on the ways down from it the model is off by up to {state.ways.force_error_max:.2f} eV/angstrom"
     return Finish(Outcome.BUDGET_SPENT, (why, said))

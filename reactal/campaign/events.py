@@ -154,6 +154,15 @@ class ValleyProbe(_Value):
     relaxed: bool = False  # the reference took more than one step
 
 
+class WayTest(_Value):
+    """The model on the ways down from its saddle, predicted before they were labelled: the largest errors."""
+
+    asked: int
+    points: int  # labelled
+    force_error_max: float  # of an atom, eV/angstrom
+    energy_error_kcal: float  # above the reactant
+
+
 class Labelled(_Event):
     """A batch is labelled and the next dataset version holds it."""
 
@@ -172,6 +181,7 @@ class Labelled(_Event):
     saddle: SaddleTest | None
     arm: tuple[ArmPoint, ...]
     valley: ValleyProbe | None = None
+    ways: WayTest | None = None
     proof: bool = False
 
 

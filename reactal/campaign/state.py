@@ -25,6 +25,7 @@ from reactal.campaign.events import (
     Trained,
     ValleyProbe,
     Verified,
+    WayTest,
 )
 
 __all__ = ["CampaignState", "fold"]
@@ -85,6 +86,11 @@ class CampaignState:
     def probes(self) -> tuple[ValleyProbe, ...]:
         """Every valley that the reference was asked about, in order."""
         return tuple(labelled.valley for labelled in self.labelled if labelled.valley is not None)
+
+    @property
+    def ways(self) -> WayTest | None:
+        """The last test of the ways down from the saddle."""
+        return next((labelled.ways for labelled in reversed(self.labelled) if labelled.ways is not None), None)
 
     @property
     def wall_seconds(self) -> float:

@@ -68,6 +68,9 @@ def _barrier(barrier: Mapping[str, Any], tolerance: Mapping[str, float], program
     joins = "joins both ends" if barrier["joins_ends"] else "does not join both ends"
     yield "saddle", f"largest force left in {program} {force:.3f} {_held(force, force_limit, 'eV/Å')}"
     yield "", f"{modes} negative mode{'' if modes == 1 else 's'}, {joins}"
+    if (ways := barrier.get("ways_down")) is not None:
+        worst, off = ways["force_error_max_ev_per_ang"], ways["energy_error_kcal"]
+        yield "ways down", f"{program} agrees at {ways['points']} points within {worst:.2f} eV/Å and {off:.2f} kcal/mol"
 
 
 def _worst(barrier: Mapping[str, Any]) -> float:

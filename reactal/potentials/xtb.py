@@ -6,6 +6,7 @@ GFN2: Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 15, 1652 (2019). GFN1: 
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any, final
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +66,11 @@ class Xtb:
         self._method = METHODS[method]
         self._settings = {"verbosity": 0, **(settings or {})}
         self._running: dict[_Atoms, Any] = {}
+        _at_work.add(self)
+
+    def close(self) -> None:
+        """Let go of what is set up; a later single point sets it up anew."""
+        self._running.clear()
 
     def single_point(
         self,
@@ -107,6 +114,16 @@ class Xtb:
         for name, value in self._settings.items():
             made.set(name, value)
         return made
+
+
+_at_work: WeakSet[Xtb] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """tblite frees its calculators through a module that the interpreter may have taken down by then."""
+    for xtb in tuple(_at_work):
+        xtb.close()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from reactal.stages.best_saddle import best_saddle
 from reactal.stages.ends import Ends
 from reactal.stages.label import MODE, SADDLE
 from reactal.stages.valley import VALLEY, deep_minima, find_valley
+from reactal.stages.ways import WAY, points_on
 from reactal.units import KCAL_PER_MOL
 
 __all__ = ["explore"]
@@ -51,7 +52,10 @@ def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
     bench.progress.update(2)
     trust = state.calibrated.trust if state.calibrated else rule.trust
     valley = find_valley(bench, state, potential, band, descents=descents, ends=ends)
-    parts = _path_parts(potential, reactant, band, saddle, descents, ends, rng=rng)
+    parts = _path_parts(potential, reactant, band, saddle, descents, rng=rng)
+    for descent in descents:
+        on_way = points_on(saddle.positions, descent, bench.config.verification.way_points)
+        parts.append(_with_role(reactant, on_way, WAY))
     if valley is not None:
         parts.append(_with_role(reactant, valley.structure.positions[None], VALLEY))
     moving, left = _dynamics(bench, potential, ends, band, saddle, trust=trust, rng=rng)
@@ -90,7 +94,6 @@ def _path_parts(
     band: Band,
     saddle: SaddlePoint,
     descents: tuple[Descent, ...],
-    ends: Ends,
     *,
     rng: np.random.Generator,
 ) -> list[Frames]:

@@ -8,13 +8,14 @@ from typing import final
 
 import numpy as np
 
-from reactal.campaign.events import ArmPoint, Labelled, SaddleTest, ValleyProbe
+from reactal.campaign.events import ArmPoint, Labelled, SaddleTest, ValleyProbe, WayTest
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Label, LabelFailure
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
 from reactal.stages.seed import RELAX
 from reactal.stages.valley import VALLEY, probe_valley, visited_frames
+from reactal.stages.ways import way_test
 from reactal.units import KCAL_PER_MOL
 
 __all__ = ["MODE", "RANDOM", "SADDLE", "label"]
@@ -64,6 +65,7 @@ def label(bench: Bench, state: CampaignState) -> Labelled:
         rows=len(everything),
         saddle=saddle,
         valley=probe,
+        ways=_way_test(bench, state, batch, labels) if pending.proof else None,
         proof=pending.proof,
         arm=_arm_points(bench, state, batch, labels),
     )
@@ -173,6 +175,13 @@ def _saddle_test(
     )
 
 
+def _way_test(bench: Bench, state: CampaignState, batch: Frames, labels: list[Label | None]) -> WayTest | None:
+    if state.explored is None or state.seeded is None:
+        return None
+    reactant = bench.label_of(state.seeded.reactant)
+    return way_test(batch, labels, model_zero=state.explored.ends_ev[0], reference_zero=reactant.energy)
+
+
 def _arm_points(bench: Bench, state: CampaignState, batch: Frames, labels: list[Label | None]) -> tuple[ArmPoint, ...]:
     if state.explored is None or state.seeded is None:
         return ()
@@ -203,6 +212,9 @@ def _summary(event: Labelled) -> str:
         text += f"; saddle {test.model_kcal:.2f} model, {test.reference_kcal:.2f} reference, force {test.force_max:.2f}"
     if event.valley is not None:
         text += f"; {_probed(event.valley)}"
+    if event.ways is not None:
+        ways = event.ways
+        text += f"; ways down within {ways.force_error_max:.2f} eV/angstrom, {ways.energy_error_kcal:.1f} kcal/mol"
     if event.arm:
         text += f"; random arm force MAE {np.mean([point.force_mae for point in event.arm]):.3f}"
     return text

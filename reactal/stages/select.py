@@ -19,6 +19,7 @@ from reactal.selection.batch import select as select_from
 from reactal.stages.bench import Bench
 from reactal.stages.label import MODE, SADDLE
 from reactal.stages.valley import VALLEY
+from reactal.stages.ways import WAY
 
 __all__ = ["select"]
 
@@ -39,6 +40,8 @@ def select(bench: Bench, state: CampaignState, wanted: Select) -> BatchChosen:
     pool = bench.pools.get(state.explored.pool)
     pool = pool.with_extra(source=pool.extra["role"], energy_predicted=pool.energy)
     picks = _Picks(pool, bench.dataset(state.dataset), bench.config, bench.rng("select", iteration, state.dataset))
+    if wanted.ways:
+        picks.take(np.flatnonzero(pool.extra["role"] == WAY), arm="test")
     if wanted.proof:
         picks.draw(size)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reactal.campaign.budget import remaining
-from reactal.campaign.events import Event, SaddleTest
+from reactal.campaign.events import Event, SaddleTest, WayTest
 from reactal.campaign.state import CampaignState
 from reactal.stages.bench import Bench
 from reactal.uncertainty.interval import force_mae_ci
@@ -38,6 +38,7 @@ def summarize(
     return {
         "campaign": config.name,
         "theory": bench.theory.as_json(),
+        "baseline": state.seeded.baseline if state.seeded else None,
         "verdict": str(state.outcome) if state.outcome else ("paused" if state.paused else "running"),
         "evidence": list(state.evidence),
         "barriers": [_barrier(state, newest)] if newest else [],
@@ -91,8 +92,17 @@ def _barrier(state: CampaignState, test: SaddleTest) -> dict[str, Any]:
         "joins_ends": test.joins,
         "downhill_both_ways": test.downhill,
         "disagreement_ev_per_ang": test.disagreement,
+        "ways_down": None if state.ways is None else _ways(state.ways),
         "intermediate_kcal": test.intermediate_kcal,
         "stability_kcal": state.verified.stability_kcal if state.verified else None,
+    }
+
+
+def _ways(test: WayTest) -> dict[str, Any]:
+    return {
+        "points": test.points,
+        "force_error_max_ev_per_ang": test.force_error_max,
+        "energy_error_kcal": test.energy_error_kcal,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reactal.campaign.decide import holds
-from reactal.campaign.events import Outcome, SaddleTest, Verified
+from reactal.campaign.events import Outcome, SaddleTest, Verified, WayTest
 from reactal.campaign.state import CampaignState
 from reactal.chem import Label, Theory
 from reactal.labeling.base import LabelOutcome
@@ -76,13 +76,21 @@ def _judge(
     difference = _difference(bench, test, stability)
     if difference is not None and difference < -rule.stability_margin:
         return Outcome.UNSTABLE_REFERENCE, (stationary,)
+    borne = f"; {_borne_out(state.ways)}" if state.ways is not None else ""
     if test.joins:
-        return Outcome.VERIFIED, (stationary, "one negative mode; descents from it reach the bonds of both ends")
+        return Outcome.VERIFIED, (stationary, f"one negative mode; descents from it reach the bonds of both ends{borne}")
     if test.intermediate_force is not None and test.intermediate_force <= 2 * rule.force_tolerance:
         ends = state.explored.saddle.ends if state.explored and state.explored.saddle else ("other", "other")
         between = (
             f"the saddle joins {ends[0]} and {ends[1]}: an intermediate at {test.intermediate_kcal:.1f} kcal/mol, where the "
-            f"largest reference force is {test.intermediate_force:.3f} eV/angstrom, lies between the ends"
+            f"largest reference force is {test.intermediate_force:.3f} eV/angstrom, lies between the ends{borne}"
         )
         return Outcome.STEPWISE, (stationary, between)
     return None, (stationary, "the saddle does not join the two ends")
+
+
+def _borne_out(ways: WayTest) -> str:
+    return (
+        f"at {ways.points} points on these ways down the reference agrees within {ways.force_error_max:.2f} eV/angstrom and "
+        f"{ways.energy_error_kcal:.2f} kcal/mol"
+    )

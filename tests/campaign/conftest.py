@@ -11,4 +11,5 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "sn2-chloride" / "campaign.ya
 
 @pytest.fixture(scope="session")
 def config() -> CampaignConfig:
-    return load_config(EXAMPLE, settings=["verification.barrier_tolerance=1.0", "budget.labels=150", "verification.proof=0"])
+    settings = ["verification.barrier_tolerance=1.0", "budget.labels=150", "verification.proof=0", "verification.way_points=0"]
+    return load_config(EXAMPLE, settings=settings)

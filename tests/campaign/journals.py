@@ -14,6 +14,7 @@ from reactal.campaign.events import (
     Seeded,
     Started,
     Trained,
+    WayTest,
 )
 
 
@@ -71,6 +72,7 @@ def labelled(
     saddle: SaddleTest | None = None,
     points: tuple[ArmPoint, ...] = (),
     proof: bool = False,
+    ways: WayTest | None = None,
 ) -> Labelled:
     return Labelled(
         iteration=iteration,
@@ -87,7 +89,12 @@ def labelled(
         saddle=saddle,
         arm=points,
         proof=proof,
+        ways=ways,
     )
+
+
+def way_test(*, force: float = 0.1, energy: float = 0.3, points: int = 6) -> WayTest:
+    return WayTest(asked=6, points=points, force_error_max=force, energy_error_kcal=energy)
 
 
 def calibrated(points: int) -> Calibrated:

@@ -22,7 +22,18 @@ from reactal.campaign.decide import (
     focused,
     holds,
 )
-from reactal.campaign.events import Event, Finished, Outcome, Paused, Resumed, Trained, ValleyProbe, Verified, parse_event
+from reactal.campaign.events import (
+    Event,
+    Finished,
+    Outcome,
+    Paused,
+    Resumed,
+    Trained,
+    ValleyProbe,
+    Verified,
+    WayTest,
+    parse_event,
+)
 from reactal.campaign.state import CampaignState, fold
 from reactal.config import CampaignConfig
 from tests.campaign.journals import (
@@ -37,6 +48,7 @@ from tests.campaign.journals import (
     seeded,
     started,
     trained,
+    way_test,
 )
 
 
@@ -91,6 +103,44 @@ def test_the_model_is_proved_on_random_structures_before_the_last_checks(config:
     assert decide(fold([*events, *proof, proof[0], calibrated(16)]), wanting) == Verify(1)
     failed = [labelled(2, asked=6, points=arm(6, mae=3.0), proof=True), calibrated(10)]
     assert isinstance(decide(fold([*events, *failed]), wanting), Train)
+
+
+def asking(config: CampaignConfig, **rules: int) -> CampaignConfig:
+    return config.model_copy(update={"verification": config.verification.model_copy(update=rules)})
+
+
+def test_nothing_is_verified_before_the_reference_agrees_on_the_ways_down(config: CampaignConfig) -> None:
+    wanting = asking(config, proof=12, proof_batch=6, way_points=3)
+    events = [*beginning(), *round_of(0), *round_of(1)]
+    assert decide(fold(events), wanting) == Select(1, focus=True, size=6, proof=True, ways=True)
+    first = [labelled(2, asked=12, points=arm(6), proof=True, ways=way_test()), calibrated(10)]
+    assert decide(fold([*events, *first]), wanting) == Select(1, focus=True, size=6, proof=True)
+    second = [labelled(2, asked=6, points=arm(6), proof=True), calibrated(16)]
+    assert decide(fold([*events, *first, *second]), wanting) == Verify(1)
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [way_test(force=0.6), way_test(energy=2.5), way_test(points=2), None],
+    ids=["forces", "energies", "too few were labelled", "none was labelled"],
+)
+def test_where_it_does_not_agree_it_goes_on_and_asks_again(config: CampaignConfig, ways: WayTest | None) -> None:
+    wanting = asking(config, way_points=3)
+    events = [*beginning(), *round_of(0), *round_of(1), labelled(2, asked=6, proof=True, ways=ways)]
+    assert isinstance(decide(fold(events), wanting), Train)
+    events += round_of(2)
+    assert decide(fold(events), wanting) == Select(2, focus=True, size=0, proof=True, ways=True)
+    assert decide(fold([*events, labelled(3, asked=6, proof=True, ways=way_test())]), wanting) == Verify(2)
+
+
+def test_a_budget_too_small_for_the_ways_down_verifies_nothing(config: CampaignConfig) -> None:
+    wanting = asking(config, way_points=3)
+    events = [*beginning(), *round_of(0), *round_of(1)]
+    spent = fold(events).labels_asked
+    short = wanting.model_copy(update={"budget": config.budget.model_copy(update={"labels": spent})})
+    action = decide(fold(events), short)
+    assert isinstance(action, Finish)
+    assert action.outcome is Outcome.BUDGET_SPENT
 
 
 def test_checks_without_a_verdict_send_it_on(config: CampaignConfig) -> None:

@@ -47,6 +47,20 @@ def assessed(bench: Bench, batch: Frames, **saddle: bool | int) -> Labelled:
     return label(bench, state)
 
 
+def test_the_ways_down(bench: Bench) -> None:
+    """The largest errors of a proof's points; the model's zero does not count."""
+    batch = batch_of((NEAR, "way down", "test"), (MIDDLE, "way down", "test"), (SIDES[0], "descent", "random"))
+    name = bench.pools.put(batch)
+    pending = BatchChosen(iteration=1, batch=name, batch_size=len(batch), focus=True, dropped={}, proof=True)
+    zero = explored(name, ends_ev=(REACTANT_EV + MODEL_ZERO, PRODUCT_EV))
+    ways = label(bench, CampaignState(seeded=seeded(bench), pending=pending, explored=zero)).ways
+    assert ways is not None
+    assert (ways.asked, ways.points) == (2, 2)
+    assert ways.force_error_max == pytest.approx(FORCE_OFF * 3**0.5)
+    assert ways.energy_error_kcal == pytest.approx(SADDLE_OFF / KCAL_PER_MOL)
+    assert assessed(bench, batch).ways is None  # only a proof is one
+
+
 def test_the_saddle_test(bench: Bench) -> None:
     rows = [(SADDLE, "saddle", "test"), *((side, "mode", "test") for side in SIDES), (NEAR, "near saddle", "active")]
     test = assessed(bench, batch_of(*rows)).saddle

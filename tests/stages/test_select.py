@@ -36,7 +36,7 @@ def candidates(*, disagreement: float = 0.3) -> Frames:
 
 
 def selected(
-    bench: Bench, pool: Frames, *, focus: bool = False, size: int = SIZE, iteration: int = 0, proof: bool = False, probe: int = 0
+    bench: Bench, pool: Frames, *, focus: bool = False, size: int = SIZE, iteration: int = 0, **more: bool | int
 ) -> tuple[BatchChosen, Frames]:
     known = pool_of([REACTANT], ["relax"], arm=["seed"], iteration=[0])
     version = bench.datasets.commit(bench.config.name, known, theory=bench.theory.fingerprint)
@@ -56,7 +56,7 @@ def selected(
         arm=(),
     )
     state = CampaignState(seeded=seeded(bench), labelled=(event,), explored=explored(bench.pools.put(pool), ends_ev=(0.0, 0.0)))
-    chosen = select(bench, state, Select(iteration, focus=focus, size=size, proof=proof, probe=probe))
+    chosen = select(bench, state, Select(iteration, focus=focus, size=size, **more))  # type: ignore[arg-type]
     return chosen, bench.pools.get(chosen.batch)
 
 
@@ -170,6 +170,17 @@ def test_a_proof_is_drawn_by_lot_alone(bench: Bench) -> None:
     assert event.proof
     assert batch.extra["arm"].tolist() == ["random"] * 12
     assert set(TESTS).isdisjoint(batch.extra["role"].tolist())
+
+
+def test_a_proof_of_the_ways_down_takes_them_all_beside_the_lot(bench: Bench) -> None:
+    ways = line_of(6, sideways=0.9)
+    pool = Frames.concat([candidates(), pool_of(ways, ["way down"] * 6)])
+    event, batch = selected(bench, pool, proof=True, ways=True, size=4)
+    assert event.batch_size == 10
+    assert {batch.structure(row).key for row in np.flatnonzero(batch.extra["arm"] == "test")} == {way.key for way in ways}
+    assert batch.extra["arm"].tolist().count("random") == 4
+    event, batch = selected(bench, pool, proof=True, ways=True, size=0)
+    assert batch.extra["role"].tolist() == ["way down"] * 6
 
 
 def test_the_lot_falls_on_all_alike(bench: Bench) -> None:

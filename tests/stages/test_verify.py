@@ -12,7 +12,7 @@ from reactal.chem import Structure, Theory
 from reactal.config import CampaignConfig
 from reactal.stages.bench import Bench
 from reactal.stages.verify import broken_symmetry, verify
-from tests.campaign.journals import beginning, explored, labelled, saddle_test
+from tests.campaign.journals import beginning, explored, labelled, saddle_test, way_test
 from tests.stages.conftest import bench_of
 from tests.stages.geometries import SADDLE
 
@@ -34,6 +34,15 @@ def test_a_saddle_that_joins_both_ends_is_verified_with_its_evidence(bench: Benc
     assert "0.080 eV/angstrom" in event.evidence[0]
     assert "both ends" in event.evidence[1]
     assert (event.asked, event.computed, event.reused, event.stability_kcal) == (0, 0, 0, None)
+
+
+def test_the_evidence_says_what_the_ways_down_are_worth(bench: Bench) -> None:
+    state = state_with(bench, saddle_test())
+    proof = labelled(1, proof=True, ways=way_test(force=0.31, energy=0.77)).model_copy(update={"dataset": state.dataset})
+    event = verify(bench, fold([proof], state), iteration=1)
+    assert event.outcome is Outcome.VERIFIED
+    assert "6 points" in event.evidence[1]
+    assert "0.31 eV/angstrom and 0.77 kcal/mol" in event.evidence[1]
 
 
 def test_one_that_ends_in_a_minimum_of_the_reference_is_a_step(bench: Bench) -> None:
