@@ -50,7 +50,8 @@ def select(bench: Bench, state: CampaignState, wanted: Select) -> BatchChosen:
         picks.draw(min(share, size - len(picks)))
         if not wanted.focus:
             picks.choose(round(DYNAMICS_SHARE * (size - len(picks))), roles=("dynamics",))
-        picks.choose(size - len(picks), roles=FOCUS if wanted.focus else PATH)
+        on_ways = state.ways is not None  # it came so far before, and the ways down did not hold
+        picks.choose(size - len(picks), roles=FOCUS if wanted.focus and not on_ways else PATH)
     batch = picks.batch()
     event = BatchChosen(
         iteration=iteration + 1,

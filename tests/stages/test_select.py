@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from reactal.campaign.decide import Select
-from reactal.campaign.events import BatchChosen, Labelled
+from reactal.campaign.events import BatchChosen, WayTest
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Structure
 from reactal.stages.bench import Bench
 from reactal.stages.select import TESTS, select
+from tests.campaign.journals import labelled, way_test
 from tests.stages.geometries import REACTANT, RULED_OUT, SADDLE, explored, moved, pool_of, seeded
 
 SIZE = 10
@@ -36,25 +37,18 @@ def candidates(*, disagreement: float = 0.3) -> Frames:
 
 
 def selected(
-    bench: Bench, pool: Frames, *, focus: bool = False, size: int = SIZE, iteration: int = 0, **more: bool | int
+    bench: Bench,
+    pool: Frames,
+    *,
+    focus: bool = False,
+    size: int = SIZE,
+    iteration: int = 0,
+    tested: WayTest | None = None,
+    **more: bool | int,
 ) -> tuple[BatchChosen, Frames]:
     known = pool_of([REACTANT], ["relax"], arm=["seed"], iteration=[0])
     version = bench.datasets.commit(bench.config.name, known, theory=bench.theory.fingerprint)
-    event = Labelled(
-        iteration=0,
-        asked=1,
-        computed=1,
-        reused=0,
-        failed=0,
-        failures={},
-        failure_text="",
-        absurd=0,
-        core_seconds=0.0,
-        dataset=version.version,
-        rows=1,
-        saddle=None,
-        arm=(),
-    )
+    event = labelled(0, asked=1, ways=tested).model_copy(update={"dataset": version.version, "rows": 1})
     state = CampaignState(seeded=seeded(bench), labelled=(event,), explored=explored(bench.pools.put(pool), ends_ev=(0.0, 0.0)))
     chosen = select(bench, state, Select(iteration, focus=focus, size=size, **more))  # type: ignore[arg-type]
     return chosen, bench.pools.get(chosen.batch)
@@ -181,6 +175,16 @@ def test_a_proof_of_the_ways_down_takes_them_all_beside_the_lot(bench: Bench) ->
     assert batch.extra["arm"].tolist().count("random") == 4
     event, batch = selected(bench, pool, proof=True, ways=True, size=0)
     assert batch.extra["role"].tolist() == ["way down"] * 6
+
+
+def test_after_ways_that_did_not_hold_it_looks_there_too(bench: Bench) -> None:
+    """The most doubtful lie on the way down; a focus round would not look at them."""
+    ways = pool_of(line_of(6, sideways=0.9), ["descent"] * 6, disagreement=1.2)
+    pool = Frames.concat([candidates(), ways])
+    for test, looks in ((None, False), (way_test(force=0.9), True)):
+        _, batch = selected(bench, pool, focus=True, size=8, tested=test)
+        active = batch.extra["role"][batch.extra["arm"] == "active"]
+        assert ("descent" in active.tolist()) is looks
 
 
 def test_the_lot_falls_on_all_alike(bench: Bench) -> None:
