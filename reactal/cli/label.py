@@ -34,7 +34,12 @@ def label(
     slots: SlotsOption = 0,
     cluster: ClusterOption = "none",
     timeout: TimeoutOption = 600.0,
-    program: Annotated[str, typer.Option(help="psi4, or ase for its built-in surfaces such as emt/none.")] = "psi4",
+    program: Annotated[
+        str, typer.Option(help="psi4, pyscf, xtb, qcengine, ase (emt/none), pool (a labelled file) or teacher (a model).")
+    ] = "psi4",
+    keyword: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the program, as a campaign's theory.keywords; repeatable.")
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     json: JsonOption = False,
 ) -> None:
@@ -48,6 +53,8 @@ def label(
       reactal label band.xyz --theory hf/6-31g* --out labelled.xyz --charge -1
 
       reactal label md.traj --theory wb97x-d/def2-svp --out labelled.h5 --multiplicity lowest --state OH=-1,1
+
+      reactal label md.traj --program xtb --theory gfn2/none --keyword electronic_temperature=1000 --out labelled.db
     """
     from reactal.chem.files import check_output
     from reactal.cli.progress import progress
@@ -55,7 +62,7 @@ def label(
     from reactal.labeling.programs import check_theory
     from reactal.store.opening import open_store, require_writable
 
-    level = parse_theory(theory, program)
+    level = parse_theory(theory, program, keyword or [])
     check_output(out)
     structures = _structures(frames, charge=charge, multiplicity=multiplicity, states=state or [])
     resources = LabelingResources(slots=slots, timeout_seconds=timeout)
@@ -100,9 +107,18 @@ def _write(out: Path, structures: list[Structure], tally: Tally) -> dict[str, in
     return flagged(labelled)
 
 
-def parse_theory(text: str, program: str) -> Theory:
-    """`method/basis` with the keywords that a campaign would give it, so that both share their labels."""
+def parse_theory(text: str, program: str, keywords: list[str]) -> Theory:
+    """`method/basis` with the keywords that a campaign would give it, so that both share their labels, and these."""
+    import yaml
+
     from reactal.chem.theory import Theory
     from reactal.config import defaults
+    from reactal.errors import ConfigError
 
-    return Theory.parse(text, program=program, keywords=defaults()["theory"]["keywords"] if program == "psi4" else {})
+    known = dict(defaults()["theory"]["keywords"]) if program == "psi4" else {}
+    for assignment in keywords:
+        name, equals, value = assignment.partition("=")
+        known[name.strip()] = yaml.safe_load(value) if value else ""
+        if not equals or not isinstance(known[name.strip()], str | int | float | bool):
+            raise ConfigError(f"--keyword {assignment!r} is not of the form name=value, for example guess=gwh")
+    return Theory.parse(text, program=program, keywords=known)

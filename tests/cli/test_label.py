@@ -71,6 +71,8 @@ def test_failures_are_counted_by_kind_and_leave_the_others(frames: Path, capfd: 
         (["--out", "nowhere/out.h5"], "no folder"),
         (["--theory", "lepz/none"], "leps/none"),
         (["--theory", "leps"], "method/basis"),
+        (["--keyword", "cell"], "name=value"),
+        (["--keyword", "sigma=0.1"], "sigma"),
         (["--cluster", "tcp://127.0.0.1:1"], "dask scheduler"),
     ],
     ids=" ".join,
@@ -84,6 +86,14 @@ def test_a_mistake_is_one_sentence_and_nothing_is_computed(
     assert answer.err.count("\n") == 1 and words in answer.err
     assert not (frames.parent / "out.h5").exists()
     assert list((frames.parent / "store").rglob("labels/*/??/*.json")) == []
+
+
+def test_keywords_are_part_of_the_theory(frames: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As a campaign's file would have them: numbers are numbers."""
+    for more, told in (((), {}), (("--keyword", "electronic_temperature=1000"), {"electronic_temperature": 1000})):
+        answer = label(capfd, frames, "out.h5", "--program", "xtb", "--theory", "gfn2/none", *more)
+        assert (answer.code, answer.json["computed"]) == (0, COUNT)  # the other theory's labels are not these
+        assert answer.json["theory"]["keywords"] == told
 
 
 def test_an_empty_file_is_a_mistake(frames: Path, capfd: pytest.CaptureFixture[str]) -> None:
