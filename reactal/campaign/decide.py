@@ -188,28 +188,24 @@ def _worth_verifying(state: CampaignState, config: CampaignConfig) -> bool:
     recent = tuple(labelled for labelled in state.labelled[state.rounds_before :] if not labelled.proof)[-rule.consecutive :]
     if len(recent) < rule.consecutive or not all(holds(labelled.saddle, config) for labelled in recent):
         return False
+    if recent[-1].iteration != state.iteration:  # the newest model has not been tested yet
+        return False
     arms = (*recent, *_proofs(state))
     return _arm_good_enough(arms, rule.random_arm_mae) and _same_kind(recent)
 
 
 def _proof(state: CampaignState, config: CampaignConfig) -> Select | None:
-    """Before the last checks the model shows what it is worth on the ways down from its saddle, and on structures drawn by lot:
+    """Before the last checks the model shows what it is worth: on the ways down from its saddle, then on structures drawn by lot,
     in batches, so that the later ones test the bound that the earlier ones gave."""
-    proofs, rule = _proofs(state), config.verification
+    proofs, rule, left = _proofs(state), config.verification, remaining(state, config).labels
     if state.explored is None or (proofs and proofs[-1].asked == 0):  # nothing unlabelled is left to draw
         return None
-    ways = 0 if proofs else 2 * rule.way_points
-    lots = min(rule.proof_batch, rule.proof - sum(labelled.asked - _on_ways(labelled) for labelled in proofs))
-    left = remaining(state, config).labels - ways
-    if left < lots:
-        lots = 0
-    if left < 0 or lots + ways <= 0:
+    if not proofs and 0 < 2 * rule.way_points <= left:
+        return Select(state.iteration - 1, focus=True, size=0, proof=True, ways=True)
+    size = min(rule.proof_batch, rule.proof - sum(labelled.asked for labelled in proofs if labelled.ways is None))
+    if size <= 0 or left < size or not _ways_hold(state, config):
         return None
-    return Select(state.iteration - 1, focus=True, size=max(lots, 0), proof=True, ways=ways > 0)
-
-
-def _on_ways(labelled: Labelled) -> int:
-    return labelled.ways.asked if labelled.ways is not None else 0
+    return Select(state.iteration - 1, focus=True, size=size, proof=True)
 
 
 def _ways_hold(state: CampaignState, config: CampaignConfig) -> bool:

@@ -112,11 +112,13 @@ def asking(config: CampaignConfig, **rules: int) -> CampaignConfig:
 def test_nothing_is_verified_before_the_reference_agrees_on_the_ways_down(config: CampaignConfig) -> None:
     wanting = asking(config, proof=12, proof_batch=6, way_points=3)
     events = [*beginning(), *round_of(0), *round_of(1)]
-    assert decide(fold(events), wanting) == Select(1, focus=True, size=6, proof=True, ways=True)
-    first = [labelled(2, asked=12, points=arm(6), proof=True, ways=way_test()), calibrated(10)]
-    assert decide(fold([*events, *first]), wanting) == Select(1, focus=True, size=6, proof=True)
-    second = [labelled(2, asked=6, points=arm(6), proof=True), calibrated(16)]
-    assert decide(fold([*events, *first, *second]), wanting) == Verify(1)
+    assert decide(fold(events), wanting) == Select(1, focus=True, size=0, proof=True, ways=True)
+    events += [labelled(2, asked=6, proof=True, ways=way_test())]
+    assert decide(fold(events), wanting) == Select(1, focus=True, size=6, proof=True)
+    for points in (10, 16):
+        assert decide(fold(events), wanting) == Select(1, focus=True, size=6, proof=True)
+        events += [labelled(2, asked=6, points=arm(6), proof=True), calibrated(points)]
+    assert decide(fold(events), wanting) == Verify(1)
 
 
 @pytest.mark.parametrize(
@@ -125,12 +127,17 @@ def test_nothing_is_verified_before_the_reference_agrees_on_the_ways_down(config
     ids=["forces", "energies", "too few were labelled", "none was labelled"],
 )
 def test_where_it_does_not_agree_it_goes_on_and_asks_again(config: CampaignConfig, ways: WayTest | None) -> None:
-    wanting = asking(config, way_points=3)
+    wanting = asking(config, way_points=3, proof=12, proof_batch=6)
     events = [*beginning(), *round_of(0), *round_of(1), labelled(2, asked=6, proof=True, ways=ways)]
     assert isinstance(decide(fold(events), wanting), Train)
-    events += round_of(2)
+    *round_two, tested, bounded = round_of(2)
+    for event, action in zip(round_two, (Explore, Select, LabelBatch), strict=True):
+        events.append(event)
+        assert isinstance(decide(fold(events), wanting), action)  # the old pool says nothing of the new model
+    events += [tested, bounded]
     assert decide(fold(events), wanting) == Select(2, focus=True, size=0, proof=True, ways=True)
-    assert decide(fold([*events, labelled(3, asked=6, proof=True, ways=way_test())]), wanting) == Verify(2)
+    events.append(labelled(3, asked=6, proof=True, ways=way_test()))
+    assert decide(fold(events), wanting) == Select(2, focus=True, size=6, proof=True)
 
 
 def test_a_budget_too_small_for_the_ways_down_verifies_nothing(config: CampaignConfig) -> None:
