@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import final
 
 from reactal.chem import Label, LabelFailure, Structure, Theory
@@ -10,6 +11,8 @@ from reactal.labeling.programs import make_labeler
 from reactal.store.labels import LabelStore
 
 __all__ = ["Slot"]
+
+FIRST_LOOK_S, LAST_LOOK_S = 0.05, 2.0  # between looks whether another slot is done with the same label
 
 
 @final
@@ -20,20 +23,43 @@ class Slot:
         self._labels = labels
         self._resources = resources
         self._labelers: dict[Theory, Labeler] = {}
+        self._claims = labels.claims()
+        self._closed = threading.Event()
 
     def answer(
         self, structure: Structure, theory: Theory, *, patience_s: float | None = None
     ) -> tuple[Label | LabelFailure, bool]:
         """The label or failure, durably in the store, and whether it was there before. A stored failure is tried again.
 
-        `patience_s` is for labelers that are `Impatient`.
+        `patience_s` is for labelers that are `Impatient`. What another slot is computing, of whatever campaign, is waited for.
         """
-        stored = self._labels.get(theory.fingerprint, structure.key)
-        if isinstance(stored, Label):
+        self._closed.clear()
+        if (stored := self._stored(structure, theory)) is not None:
             return stored, True
         labeler = self._labeler(theory)
-        if isinstance(labeler, Impatient):
-            labeler.expect(patience_s)
+        if not isinstance(labeler, Impatient):  # answers sooner than one could ask who else is at it
+            return self._computed(labeler, structure, theory)
+        while not self._closed.is_set():
+            with self._claims.held(theory.fingerprint, structure.key) as mine:
+                if (stored := self._stored(structure, theory)) is not None:
+                    return stored, True
+                if mine:
+                    labeler.expect(patience_s)
+                    return self._computed(labeler, structure, theory)
+            self._wait(structure, theory)
+        return self._computed(labeler, structure, theory)
+
+    def _stored(self, structure: Structure, theory: Theory) -> Label | None:
+        found = self._labels.get(theory.fingerprint, structure.key)
+        return found if isinstance(found, Label) else None
+
+    def _wait(self, structure: Structure, theory: Theory) -> None:
+        """Until the other slot has let go of it."""
+        pause = FIRST_LOOK_S
+        while self._claims.is_taken(theory.fingerprint, structure.key) and not self._closed.wait(pause):
+            pause = min(1.5 * pause, LAST_LOOK_S)
+
+    def _computed(self, labeler: Labeler, structure: Structure, theory: Theory) -> tuple[Label | LabelFailure, bool]:
         computed = labeler.compute(structure)
         if self._labels.put(computed, structure):
             return computed, False
@@ -48,6 +74,7 @@ class Slot:
 
     def close(self) -> None:
         """End its programs, from any thread; a later answer starts new ones."""
+        self._closed.set()
         labelers, self._labelers = self._labelers, {}
         for labeler in labelers.values():
             labeler.close()

@@ -11,6 +11,7 @@ from reactal.chem.label import Label, LabelFailure
 from reactal.chem.structure import Structure
 from reactal.chem.theory import Theory
 from reactal.errors import DamagedObject, InputError
+from reactal.store.claims import Claims
 from reactal.store.envelope import seal, unseal
 from reactal.store.fetching import fetch
 from reactal.store.objects import ObjectStore
@@ -44,6 +45,10 @@ class LabelStore:
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
+
+    def claims(self) -> Claims:
+        """To say what is being computed: one for each slot."""
+        return Claims(self._objects)
 
     def get(self, theory: str, structure_key: str) -> Label | LabelFailure | None:
         """The label, else the failure, else None."""

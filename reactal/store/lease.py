@@ -6,21 +6,18 @@ The journal alone already keeps two drivers from both winning; the lease keeps t
 from __future__ import annotations
 
 import json
-import os
-import socket
 import threading
 import time
 import uuid
-from pathlib import Path
 from typing import Any, final
 
 from reactal.errors import DriverConflict, ObjectNotFound, StoreError
+from reactal.store.holder import is_living, this_process
 from reactal.store.objects import ObjectStore
 
 __all__ = ["Lease"]
 
 BEAT_SECONDS = 15.0
-STALE_SECONDS = 120.0  # a driver on another machine that was silent for so long is taken for dead
 
 
 @final
@@ -42,7 +39,9 @@ class Lease:
                 f"another driver (process {holder['pid']} on {holder['host']}) is at work on {self._prefix} in "
                 f"{self._objects.url}; wait for it, or stop it and start again"
             )
-        if not self._objects.put_if_absent(self._key(last + 1, "held"), json.dumps(self._me()).encode()):
+        if not self._objects.put_if_absent(
+            self._key(last + 1, "held"), json.dumps({**this_process(), "token": self._token}).encode()
+        ):
             raise DriverConflict(f"another driver took {self._prefix} in {self._objects.url} this moment; let that one go on")
         self._epoch = last + 1
         threading.Thread(target=self._renew, name="lease", daemon=True).start()
@@ -65,10 +64,8 @@ class Lease:
         holder: dict[str, Any] = json.loads(self._read(self._key(epoch, "held")) or b"{}")
         if not holder:
             return None
-        if holder["host"] == _host():
-            return holder if _started(holder["pid"]) == holder["started"] else None
-        beat = json.loads(self._read(self._key(epoch, "beat")) or b"{}").get("time", holder["time"])
-        return holder if time.time() - float(beat) < STALE_SECONDS else None
+        beat = json.loads(self._read(self._key(epoch, "beat")) or b"{}").get("time")
+        return holder if is_living(holder, beat=beat) else None
 
     def _renew(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):
@@ -86,26 +83,5 @@ class Lease:
         except ObjectNotFound:
             return None
 
-    def _me(self) -> dict[str, Any]:
-        pid = os.getpid()
-        return {"host": _host(), "pid": pid, "started": _started(pid), "time": time.time(), "token": self._token}
-
     def _key(self, epoch: int, what: str) -> str:
         return f"{self._prefix}/{epoch:08d}.{what}"
-
-
-def _host() -> str:
-    """The machine and, inside it, the container: process numbers mean nothing outside."""
-    try:
-        namespace = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        namespace = ""
-    return f"{socket.gethostname()}{namespace}"
-
-
-def _started(pid: int) -> str:
-    """When the process began, in clock ticks: a number that a later process of the same pid does not share. Empty if gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""

@@ -109,6 +109,14 @@ def test_psi4_killed(kind: str, fraction: float, store: str, log: Path) -> None:
     assert len(executions(log)) <= COUNT + 1
 
 
+def test_two_campaigns_that_want_the_same_labels_at_once_pay_for_each_once(store: str, log: Path) -> None:
+    with driver("threads", store, log) as one, driver("dask", store, log) as other:
+        counts = [finished(process) for process in (one, other)]
+    assert [labels for labels, _ in counts] == [COUNT, COUNT]
+    assert sum(reused for _, reused in counts) == COUNT
+    assert len(executions(log)) == len(stored(store)) == COUNT
+
+
 @FRACTIONS
 def test_dask_worker_killed(fraction: float, store: str, log: Path) -> None:
     with driver("dask", store, log) as process:

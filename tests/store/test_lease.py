@@ -14,7 +14,8 @@ import pytest
 
 from reactal.errors import DriverConflict
 from reactal.store import lease as leases
-from reactal.store.lease import STALE_SECONDS, Lease
+from reactal.store.holder import STALE_SECONDS
+from reactal.store.lease import Lease
 from reactal.store.objects import ObjectStore
 from reactal.store.opening import open_store
 
