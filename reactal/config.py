@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reactal.chem import Structure, Theory
 from reactal.chem.elements import formula
 from reactal.errors import ConfigError, MismatchedEnds
+from reactal.learning import Training
 from reactal.resources import Resources
 
 __all__ = ["CampaignConfig", "defaults", "load_config", "load_resolved", "minimal_campaign", "science_changes"]
@@ -56,25 +57,6 @@ class Model(_Section):
     interactions: Count
     cutoff: Positive
     members: Annotated[int, Field(ge=2)]
-
-
-class Training(_Section):
-    baseline: Literal["auto", "none", "gfn1", "gfn2"]
-    steps_first: Count
-    steps_warm: Count
-    learning_rate: Positive
-    learning_rate_warm: Positive
-    weight_decay: Annotated[float, Field(ge=0)]
-    batch: Count
-    ema: Share
-    clip: Positive
-    energy_weight: Annotated[float, Field(ge=0)]
-    force_weight: Positive
-    force_scale: Positive
-    saddle_weight: Annotated[float, Field(ge=1)]
-    validation_share: Annotated[float, Field(ge=0, le=0.5)]
-    force_limit: Positive
-    energy_limit: Positive
 
 
 class Exploration(_Section):
@@ -204,10 +186,13 @@ class CampaignConfig(_Section):
     def science(self) -> dict[str, Any]:
         """The part that decides numbers, flat: `training.batch` -> value."""
         kept = {k: v for k, v in self.canonical().items() if k not in _NOT_SCIENCE}
-        return dict(_flat(kept))
+        return {key: value for key, value in _flat(kept) if key not in _NOT_SCIENCE}
 
 
-_NOT_SCIENCE = frozenset({"schema", "name", "store", "single_writer", "resources", "cluster", "tracking", "budget", "breaker"})
+_NOT_SCIENCE = frozenset(
+    {"schema", "name", "store", "single_writer", "resources", "cluster", "tracking", "budget", "breaker"}
+    | {"training.checkpoint_steps"}
+)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

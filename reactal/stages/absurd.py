@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactal.chem import Frames
-from reactal.config import Training
+from reactal.learning import Training
 
 __all__ = ["absurd_rows"]
 

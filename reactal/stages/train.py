@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,9 @@ from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
 from reactal.stages.label import MODE, SADDLE
 from reactal.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from reactal.training.checkpoint import CheckpointPlace
 
 __all__ = ["train", "training_settings"]
 
@@ -42,6 +47,7 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         force_weight=rule.force_weight,
         force_scale=rule.force_scale,
         validation_share=rule.validation_share,
+        checkpoint_steps=rule.checkpoint_steps,
     )
 
 
@@ -58,7 +64,8 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
     before = bench.models.get(state.trained.model) if state.trained else {}
     warm = [before[name] for name in sorted(before) if name.endswith(".safetensors")]
     assert state.seeded is not None
-    work = jobs(rows, training_settings(config, baseline=state.seeded.baseline), seeds=seeds, warm_starts=warm)
+    settings = training_settings(config, baseline=state.seeded.baseline)
+    work = jobs(rows, settings, seeds=seeds, warm_starts=warm, checkpoints=_checkpoints(config, iteration))
     members = train_committee(work, submit=bench.submit())
     about = {
         "campaign": config.name,
@@ -79,8 +86,19 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
     )
     known = [value for value in event.force_mae if np.isfinite(value)]
     held = f", held-out force MAE {np.mean(known):.3f} eV/A" if known else ""
-    bench.progress.end(f"{len(members)} members on {len(rows)} labels{held}")
+    notes = "".join(f"; member {number}: {note}" for number, member in enumerate(members) for note in member.notes)
+    bench.progress.end(f"{len(members)} members on {len(rows)} labels{held}{notes}")
     return event
+
+
+def _checkpoints(config: CampaignConfig, iteration: int) -> CheckpointPlace | None:
+    """Where members that are killed go on from."""
+    from reactal.training.checkpoint import CheckpointPlace
+
+    if not config.training.checkpoint_steps:
+        return None
+    prefix = f"campaigns/{config.name}/checkpoints/{iteration}"
+    return CheckpointPlace(config.store, prefix, single_writer=config.single_writer)
 
 
 def _rows(bench: Bench, state: CampaignState) -> Frames:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from reactal.chem import Frames
 from reactal.potentials.committee import Committee
 from reactal.potentials.weights import Member
+from reactal.training.checkpoint import CheckpointPlace
 from reactal.training.member import MemberJob, TrainedMember, run_job
 from reactal.training.settings import TrainingSettings
 
@@ -25,23 +26,40 @@ Submit = Callable[[Callable[[MemberJob], TrainedMember], MemberJob], Pending]
 
 
 def jobs(
-    frames: Frames, settings: TrainingSettings, *, seeds: Sequence[int], warm_starts: Sequence[bytes | None] = ()
+    frames: Frames,
+    settings: TrainingSettings,
+    *,
+    seeds: Sequence[int],
+    warm_starts: Sequence[bytes | None] = (),
+    checkpoints: CheckpointPlace | None = None,
 ) -> list[MemberJob]:
-    """One job a seed, each starting from the weights of the same place where there are any."""
+    """One job a seed, each starting from the weights of the same place where there are any.
+
+    Below `checkpoints` each keeps its state by its number.
+    """
     starts = [*warm_starts, *[None] * (len(seeds) - len(warm_starts))]
     rest = settings.left_of(frames)  # once for all members
-    return [MemberJob.of(rest, settings, seed=seed, warm_start=start) for seed, start in zip(seeds, starts, strict=True)]
+    places = [None if checkpoints is None else checkpoints.below(number) for number in range(len(seeds))]
+    return [
+        MemberJob.of(rest, settings, seed=seed, warm_start=start, checkpoints=place)
+        for seed, start, place in zip(seeds, starts, places, strict=True)
+    ]
 
 
 def train_committee(work: Sequence[MemberJob], *, submit: Submit | None = None) -> list[TrainedMember]:
     """The members in the order of their jobs; one after another in this process where nothing else is to run them.
 
-    The numbers are the same whichever way.
+    The numbers are the same whichever way. What the jobs kept to go on from is removed when all are through.
     """
     if submit is None:
-        return [run_job(job) for job in work]
-    pending = [submit(run_job, job) for job in work]
-    return [future.result() for future in pending]
+        members = [run_job(job) for job in work]
+    else:
+        pending = [submit(run_job, job) for job in work]
+        members = [future.result() for future in pending]
+    for job in work:
+        if job.checkpoints is not None:
+            job.checkpoints.clear()
+    return members
 
 
 def assemble(members: Sequence[TrainedMember], **about: Any) -> Committee:

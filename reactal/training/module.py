@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass
 from typing import Any, final
 
 import pytorch_lightning as lightning
@@ -15,9 +15,10 @@ from reactal.training.batches import TrainingBatch
 from reactal.training.gradient import LossGradient, deviations, loss_of
 from reactal.training.settings import TrainingSettings
 
-__all__ = ["CurvePoint", "Diverged", "MemberModule", "Progress"]
+__all__ = ["CurvePoint", "Diverged", "MemberModule", "Memory", "Progress"]
 
 Progress = Callable[[int, int, float], None]  # step, steps in all, loss
+Memory = tuple[int, Mapping[str, torch.Tensor], Mapping[str, Any]]  # steps done; tensors and plain JSON values by name
 EXPLODED = 1e4  # times the first loss
 
 
@@ -52,7 +53,10 @@ class MemberModule(lightning.LightningModule):
         learning_rate: float,
         fold: TrainingBatch | None,
         progress: Progress | None = None,
+        before: Memory | None = None,
+        keep: Callable[[Memory], None] | None = None,
     ) -> None:
+        """`before`: go on from there. `keep` is called every `settings.checkpoint_steps` steps, and with the end."""
         super().__init__()
         self.automatic_optimization = False  # the gradient may come from a trace, which has no backward pass
         self.network = network
@@ -67,6 +71,11 @@ class MemberModule(lightning.LightningModule):
         self._average = [p.detach().clone() for p in self._live]
         self._best: tuple[float, list[torch.Tensor]] | None = None
         self._losses: list[float] = []
+        self.done = 0
+        self._keep = keep
+        self._before = before
+        if before is not None:
+            self._remember(before)
 
     # -- what Lightning calls ------------------------------------------------------------------------------------------
 
@@ -75,7 +84,7 @@ class MemberModule(lightning.LightningModule):
         value = float(loss)
         self._losses.append(value)
         if not math.isfinite(value) or value > EXPLODED * max(self._losses[0], 1.0):
-            raise Diverged(f"loss {value:.3g} at step {batch_idx + 1}")
+            raise Diverged(f"loss {value:.3g} at step {self.done + 1}")
         for parameter, slope in zip(self._live, gradients, strict=True):
             parameter.grad = slope
         torch.nn.utils.clip_grad_norm_(self._live, self.settings.gradient_clip)
@@ -83,13 +92,15 @@ class MemberModule(lightning.LightningModule):
         self.lr_schedulers().step()  # type: ignore[union-attr]
 
     def on_train_batch_end(self, outputs: Any, batch: TrainingBatch, batch_idx: int) -> None:
-        step = batch_idx + 1
+        step = self.done = self.done + 1
         # a short memory at first, so that the random initial weights are forgotten
         decay = min(self.settings.ema_decay, step / (step + 9))
         with torch.no_grad():
             torch._foreach_lerp_(self._average, self._live, 1 - decay)
         if step == self.steps or (2 * step >= self.steps and step % self.settings.validate_every == 0):
             self._validate(step)
+        if self._keep is not None and (step == self.steps or step % self.settings.checkpoint_steps == 0):
+            self._keep(self._memory())
         if self.progress is not None:
             self.progress(step, self.steps, self._losses[-1])
 
@@ -104,10 +115,53 @@ class MemberModule(lightning.LightningModule):
             done = (step - settings.warmup) / max(self.steps - settings.warmup, 1)
             return end + (1 - end) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
-        return [optimiser], [torch.optim.lr_scheduler.LambdaLR(optimiser, factor)]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        if self._before is not None:
+            _, tensors, plain = self._before
+            slots: dict[int, dict[str, torch.Tensor]] = {}
+            for name, value in tensors.items():
+                part, _, place = name.partition("/")
+                if part == "optimiser":
+                    number, _, slot = place.partition("/")
+                    slots.setdefault(int(number), {})[slot] = value
+            optimiser.load_state_dict({"state": slots, "param_groups": plain["groups"]})
+            scheduler.load_state_dict(dict(plain["scheduler"]))
+        return [optimiser], [scheduler]
 
     def transfer_batch_to_device(self, batch: TrainingBatch, *_: Any) -> TrainingBatch:
         return batch  # made where it is used
+
+    # -- being killed and going on -------------------------------------------------------------------------------------
+
+    def _memory(self) -> Memory:
+        optimiser = self.optimizers(use_pl_optimizer=False).state_dict()  # type: ignore[union-attr]
+        plain = {"groups": optimiser["param_groups"], "scheduler": self.lr_schedulers().state_dict()}  # type: ignore[union-attr]
+        curve = [[float(value) for value in astuple(point)] for point in self.curve]
+        tensors = {
+            "losses": torch.tensor(self._losses, dtype=torch.float64),
+            "curve": torch.tensor(curve, dtype=torch.float64).reshape(-1, 5),
+            **{f"live/{i}": p.detach() for i, p in enumerate(self._live)},
+            **{f"average/{i}": p for i, p in enumerate(self._average)},
+            **{f"optimiser/{i}/{slot}": t for i, slots in optimiser["state"].items() for slot, t in slots.items()},
+        }
+        if self._best is not None:
+            tensors["best_loss"] = torch.tensor(self._best[0], dtype=torch.float64)
+            tensors.update({f"best/{i}": p for i, p in enumerate(self._best[1])})
+        return self.done, tensors, plain
+
+    def _remember(self, before: Memory) -> None:
+        """All but the optimiser and its schedule, which Lightning asks for later."""
+        self.done, tensors, _ = before
+
+        def weights(name: str) -> list[torch.Tensor]:
+            return [tensors[f"{name}/{i}"].clone() for i in range(len(self._live))]
+
+        self._put(weights("live"))
+        self._average = weights("average")
+        self._losses = tensors["losses"].tolist()
+        self.curve = [CurvePoint(int(step), *values) for step, *values in tensors["curve"].tolist()]
+        if "best_loss" in tensors:
+            self._best = (float(tensors["best_loss"]), weights("best"))
 
     # -- the rest ------------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ class TrainingSettings:
     threads: int = 1
     restarts: int = 3
     trace_from: int = 200  # steps; fewer do not repay the second that a trace of the step takes
+    checkpoint_steps: int = 0  # after how many a job that names a place for it keeps its state; 0: never
 
     @property
     def loss_weights(self) -> tuple[float, float]:

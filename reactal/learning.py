@@ -1,0 +1,36 @@
+"""The campaign file's section of training: how the committee learns from its labels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Training"]
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class Training(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    baseline: Literal["auto", "none", "gfn1", "gfn2"]
+    steps_first: Count
+    steps_warm: Count
+    learning_rate: Positive
+    learning_rate_warm: Positive
+    weight_decay: NotNegative
+    batch: Count
+    ema: Share
+    clip: Positive
+    energy_weight: NotNegative
+    force_weight: Positive
+    force_scale: Positive
+    saddle_weight: Annotated[float, Field(ge=1)]
+    validation_share: Annotated[float, Field(ge=0, le=0.5)]
+    force_limit: Positive
+    energy_limit: Positive
+    checkpoint_steps: Annotated[int, Field(ge=0)]
