@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from reactal.chem import Structure
-from reactal.config import CampaignConfig, ClusterAddress, LocalCluster
+from reactal.clusters import ClusterAddress, JobCluster, KubernetesCluster, LocalCluster
+from reactal.config import CampaignConfig
 from reactal.labeling.base import LabelingResources, LabelPool, SizeRule
+from reactal.labeling.growth import Growth
 from reactal.progress import Progress
 from reactal.stages.bench import Bench
 from reactal.store.labels import LabelStore
@@ -68,6 +70,8 @@ class Workshop:
     def client(self) -> Any:
         """A Dask client, or None where the campaign wants no cluster."""
         from reactal.labeling.cluster import connect
+        from reactal.labeling.jobs import connect_jobs
+        from reactal.labeling.kubernetes import connect_kubernetes
         from reactal.labeling.pool import slot_count
 
         match self.config.cluster:
@@ -75,6 +79,38 @@ class Workshop:
                 return self._stack.enter_context(connect("local", slot_count(resources_of(self.config))))
             case ClusterAddress(address=address):
                 return self._stack.enter_context(connect(address, 0))
+            case JobCluster() as section:
+                return self._stack.enter_context(connect_jobs(section, self.config.resources.threads, self._job_folder))
+            case KubernetesCluster() as section:
+                return self._stack.enter_context(connect_kubernetes(section))
+            case _:
+                return None
+
+    @property
+    def _job_folder(self) -> Path:
+        return local_folder(self.config) / self.config.name / "jobs"
+
+    def check_cluster(self) -> None:
+        """`ConfigError` or `LabelerUnavailable` where this machine cannot start the cluster's workers."""
+        from reactal.labeling.jobs import require_batch_system, slots_of_a_job
+        from reactal.labeling.kubernetes import require_kubernetes
+
+        match self.config.cluster:
+            case JobCluster() as section:
+                slots_of_a_job(section, self.config.resources.threads)
+                require_batch_system(section)
+            case KubernetesCluster():
+                require_kubernetes()
+
+    def _growth(self) -> Growth | None:
+        from reactal.labeling.jobs import growth_by_jobs
+        from reactal.labeling.kubernetes import growth_by_pods
+
+        match self.config.cluster:
+            case JobCluster() as section:
+                return growth_by_jobs(section, self.config.resources.threads, self._job_folder)
+            case KubernetesCluster() as section:
+                return growth_by_pods(section)
             case _:
                 return None
 
@@ -91,7 +127,8 @@ class Workshop:
         else:
             from reactal.labeling.dask_pool import DaskLabelPool
 
-            pool = DaskLabelPool(self.client, self.config.store, theory, resources, single_writer=self.config.single_writer)
+            single = self.config.single_writer
+            pool = DaskLabelPool(self.client, self.config.store, theory, resources, single_writer=single, growth=self._growth())
         self._stack.callback(pool.close)
         return pool
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reactal.chem import Structure, Theory
 from reactal.chem.elements import formula
+from reactal.clusters import Cluster, cluster_keys, cluster_kinds
 from reactal.errors import ConfigError, MismatchedEnds
 from reactal.learning import Training
 from reactal.resources import Resources
@@ -116,19 +117,6 @@ class Breaker(_Section):
     least: Count
 
 
-class LocalCluster(_Section):
-    kind: Literal["local"]
-
-
-class ClusterAddress(_Section):
-    kind: Literal["address"]
-    address: str
-
-
-class NoCluster(_Section):
-    kind: Literal["none"]
-
-
 class MlflowTracking(_Section):
     kind: Literal["mlflow"]
     uri: str | None = None
@@ -165,7 +153,7 @@ class CampaignConfig(_Section):
     store: str
     single_writer: bool
     resources: Resources
-    cluster: Annotated[LocalCluster | ClusterAddress | NoCluster, Field(discriminator="kind")]
+    cluster: Cluster
     tracking: Annotated[MlflowTracking | NoTracking, Field(discriminator="kind")]
 
     @property
@@ -296,7 +284,9 @@ def resolve(given: Mapping[str, Any], *, base: Path, source: str) -> CampaignCon
         config = CampaignConfig.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ("local", "address", "none", "mlflow"))
+        # the second word of a place in a section of several kinds is the kind
+        place = [part for at, part in enumerate(first["loc"]) if at != 1 or first["loc"][0] not in ("cluster", "tracking")]
+        where = ".".join(map(str, place))
         raise ConfigError(f"{source}: {where}: {first['msg']} (given: {str(first.get('input'))[:60]})") from error
     config.theory.theory()
     check_ends(*config.ends)
@@ -334,6 +324,22 @@ def _refuse_unknown_keys(tree: Mapping[str, Any], source: str) -> None:
         if isinstance(section, dict) and isinstance(value, Mapping) and key not in ("cluster", "tracking", "theory"):
             for name in value:
                 _known(name, section, source, f"{key}.")
+    if isinstance(tree["cluster"], Mapping):
+        _refuse_unknown_cluster(tree["cluster"], source)
+
+
+def _refuse_unknown_cluster(cluster: Mapping[str, Any], source: str) -> None:
+    kind, kinds = str(cluster.get("kind")), cluster_kinds()
+    if kind not in kinds:
+        near = difflib.get_close_matches(kind, kinds, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(kinds)}"
+        raise ConfigError(f"{source}: unknown cluster.kind {kind}; {hint}")
+    keys = cluster_keys(kind)
+    for key, value in cluster.items():
+        _known(key, keys, source, "cluster.")
+        if isinstance(keys[key], Mapping) and isinstance(value, Mapping):
+            for name in value:
+                _known(name, keys[key], source, f"cluster.{key}.")
 
 
 def _known(key: str, among: Mapping[str, Any], source: str, prefix: str) -> None:

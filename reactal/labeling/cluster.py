@@ -12,7 +12,16 @@ from reactal.errors import LabelerUnavailable
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
-__all__ = ["LABEL_SLOT", "LOCAL", "TRAINING_SLOT", "connect", "local_cluster"]
+__all__ = [
+    "LABEL_SLOT",
+    "LOCAL",
+    "ONE_THREAD",
+    "SCHEDULER_SETTINGS",
+    "TRAINING_SLOT",
+    "WORKER_ARGUMENTS",
+    "connect",
+    "local_cluster",
+]
 
 LABEL_SLOT = "psi4"
 TRAINING_SLOT = "train"
@@ -21,7 +30,13 @@ LOCAL = "local"
 ALLOWED_FAILURES = 2  # deaths of a worker that a task may see; after one more it is tried once again, alone
 KEPT_MESSAGES = 10  # that Dask remembers, for its own developers; each holds the structures that were sent
 CONNECT_SECONDS = 30
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+SCHEDULER_SETTINGS = {
+    "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+    "distributed.admin.low-level-log-length": KEPT_MESSAGES,
+}
+WORKER_ARGUMENTS = ("--nthreads", "1", "--memory-limit", "0", "--resources", f"{LABEL_SLOT}=1,{TRAINING_SLOT}=1")
+"""Of the command `dask worker`: what `local_cluster` says of its workers."""
 
 
 @contextmanager
@@ -35,12 +50,8 @@ def local_cluster(
     import dask
     from distributed import LocalCluster
 
-    settings = {
-        "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
-        "distributed.admin.low-level-log-length": KEPT_MESSAGES,
-    }
     with (
-        dask.config.set(settings),
+        dask.config.set(SCHEDULER_SETTINGS),
         LocalCluster(
             n_workers=slots,
             threads_per_worker=1,
@@ -51,7 +62,7 @@ def local_cluster(
             resources={LABEL_SLOT: 1, TRAINING_SLOT: 1},
             memory_limit=0,  # what a label may use is limited where it runs, in Psi4's own process
             silence_logs=logging.ERROR,
-            env={**_ONE_THREAD, **(environ or {})},
+            env={**ONE_THREAD, **(environ or {})},
         ) as cluster,
     ):
         yield cluster

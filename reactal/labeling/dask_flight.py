@@ -37,6 +37,11 @@ class Flight:
         self._keys[future] = keys
         self._finished.add(future)
 
+    def lands_within(self, seconds: float) -> bool:
+        """Wait for the next, but no longer than that."""
+        with self._finished.thread_condition:
+            return bool(self._finished.thread_condition.wait_for(self._finished.has_ready, seconds))
+
     def land(self) -> tuple[Keys, list[Result] | KilledWorker]:
         """Wait for the next; a result for each key, or Dask's verdict that it kills its workers. Raises what the task raised."""
         from distributed import KilledWorker

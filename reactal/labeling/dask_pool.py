@@ -16,6 +16,7 @@ from reactal.labeling.cluster import LABEL_SLOT
 from reactal.labeling.cost import CostModel, learnt_from
 from reactal.labeling.dask_flight import Flight, Result, Suspects
 from reactal.labeling.dask_slot import close_slots, label_on_worker
+from reactal.labeling.growth import Growth, Wishes
 from reactal.labeling.packing import LongestFirst
 from reactal.labeling.programs import make_labeler
 from reactal.store.labels import LabelStore
@@ -28,6 +29,7 @@ __all__ = ["DaskLabelPool"]
 
 WORKER_SECONDS = 60.0  # for the first worker to appear
 ASK_SECONDS = 1.0  # between questions how many there are
+START_THEM = f'start them with `dask worker --nthreads 1 --resources "{LABEL_SLOT}=1"`'
 Answer = Label | LabelFailure
 
 
@@ -47,6 +49,7 @@ class DaskLabelPool:
         resources: LabelingResources | None = None,
         *,
         single_writer: bool = False,
+        growth: Growth | None = None,
     ) -> None:
         if store_url.startswith("memory:"):
             raise ConfigError(f"Dask workers cannot reach the store {store_url}; use a folder or s3://, or no cluster")
@@ -57,6 +60,7 @@ class DaskLabelPool:
         self._labels = LabelStore(objects)
         self._theory = theory
         self._resources = resources or LabelingResources()
+        self._growth = growth
         self._costs: dict[Theory, CostModel] = {}
         self._offered, self._asked = 0, 0.0
 
@@ -82,13 +86,17 @@ class DaskLabelPool:
         """The answer to each key, as they come. What was on a worker each time one died is done again at the end, alone."""
         cost = self._cost(theory)
         flight = Flight(self._client, lambda keys: self._submit([structures[key] for key in keys], theory, cost))
-        waiting, suspects = LongestFirst(structures, cost), Suspects()
+        waiting, suspects, wishes = LongestFirst(structures, cost), Suspects(), Wishes(self._client, self._growth)
         try:
             while waiting or flight or suspects.waiting:
                 if waiting:
+                    wishes.ask(len(waiting) + len(flight), busy=len(flight))
                     self._fill(flight, waiting)
                 elif not flight:
                     flight.start((suspects.next(),))
+                wishes.ask(len(waiting) + len(flight), busy=len(flight))
+                if waiting and not flight.lands_within(ASK_SECONDS):
+                    continue  # there may be new slots meanwhile
                 keys, landed = flight.land()
                 if isinstance(landed, list):
                     yield from self._answers(keys, landed, structures, cost)
@@ -97,6 +105,7 @@ class DaskLabelPool:
                     if deaths := suspects.deaths(key, landed):
                         yield key, (self._given_up(structures[key], theory, deaths), False)
         finally:
+            wishes.withdraw()
             flight.cancel()
 
     def _fill(self, flight: Flight, waiting: LongestFirst) -> None:
@@ -145,12 +154,12 @@ class DaskLabelPool:
             self._offered, self._asked = self._offers(), now
         if not self._offered and not busy:
             with suppress(TimeoutError):
-                self._client.wait_for_workers(1, timeout=WORKER_SECONDS)
+                self._client.wait_for_workers(1, timeout=self._growth.patience_s if self._growth else WORKER_SECONDS)
             self._offered = self._offers()
             if not self._offered:
                 raise LabelerUnavailable(
-                    f"no worker of the Dask cluster {self._address()} offers the resource {LABEL_SLOT}; start them with "
-                    f'`dask worker --nthreads 1 --resources "{LABEL_SLOT}=1"`'
+                    f"no worker of the Dask cluster {self._address()} offers the resource {LABEL_SLOT}; "
+                    + (self._growth.advice if self._growth else START_THEM)
                 )
         return self._offered
 

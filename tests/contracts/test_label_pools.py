@@ -1,4 +1,4 @@
-"""The contract of a `LabelPool`, on threads of this process and on Dask workers."""
+"""The contract of a `LabelPool`, on threads of this process, on Dask workers, and on those of a job of a batch system."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ import pytest
 from distributed import Client, LocalCluster
 
 from reactal.chem import FailureKind, Label, LabelFailure, Theory
+from reactal.clusters import JobCluster
 from reactal.errors import ConfigError, LabelerUnavailable
 from reactal.labeling.base import LabelingResources, LabelOutcome, LabelPool
 from reactal.labeling.cluster import local_cluster
 from reactal.labeling.dask_pool import DaskLabelPool
 from reactal.labeling.execution_log import EXECUTION_LOG
+from reactal.labeling.jobs import connect_jobs, growth_by_jobs
 from reactal.labeling.pool import LocalLabelPool
 from reactal.store.labels import LabelStore
 from reactal.store.opening import open_store
+from tests.labeling.batch_systems import install_pbs
 from tests.labeling.molecules import hydrogen_trios, not_hydrogen, water, waters
 from tests.labeling.watching import executions, is_alive, latest_pid, until
 
@@ -30,6 +33,9 @@ LEPS = Theory.parse("leps/none", program="ase")
 EMT = Theory.parse("emt/none", program="ase")
 PSI4 = Theory.parse("hf/sto-3g")
 RESOURCES = LabelingResources(slots=SLOTS)
+JOBS = JobCluster.model_validate(
+    {"kind": "pbs", "cores": SLOTS, "memory": "4 GiB", "walltime": "01:00:00", "interface": "lo", "jobs": {"most": 1}}
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +47,16 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cluster(log: Path) -> Iterator[LocalCluster]:
     with local_cluster(SLOTS, environ={EXECUTION_LOG: str(log)}) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="module")
+def job_client(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Workers that were submitted by a `qsub` that runs jobs here and now."""
+    folder = tmp_path_factory.mktemp("batch")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{install_pbs(folder / 'pbs')}:{os.environ['PATH']}")
+        with connect_jobs(JOBS, 1, folder / "jobs", environ={EXECUTION_LOG: str(log)}) as client:
+            yield client
 
 
 @pytest.fixture
@@ -56,25 +72,29 @@ def labels(tmp_path: Path) -> LabelStore:
     return LabelStore(open_store(str(tmp_path / "store")))
 
 
-@pytest.fixture(params=["threads", "dask"])
+@pytest.fixture(params=["threads", "dask", "jobs"])
 def make_pool(
     request: pytest.FixtureRequest, tmp_path: Path, labels: LabelStore, fresh_log: Path
 ) -> Iterator[Callable[[Theory], LabelPool]]:
     """New pools of one kind that write to `labels`, closed at the end."""
     pools: list[LabelPool] = []
-    client = Client(request.getfixturevalue("cluster"), set_as_default=False) if request.param == "dask" else None
+    client, growth = None, None
+    if request.param == "dask":
+        client = Client(request.getfixturevalue("cluster"), set_as_default=False)
+    elif request.param == "jobs":
+        client, growth = request.getfixturevalue("job_client"), growth_by_jobs(JOBS, 1, tmp_path)
 
     def new(theory: Theory) -> LabelPool:
         if client is None:
             pools.append(LocalLabelPool(labels, theory, RESOURCES))
         else:
-            pools.append(DaskLabelPool(client, str(tmp_path / "store"), theory, RESOURCES))
+            pools.append(DaskLabelPool(client, str(tmp_path / "store"), theory, RESOURCES, growth=growth))
         return pools[-1]
 
     yield new
     for pool in pools:
         pool.close()
-    if client is not None:
+    if request.param == "dask" and client is not None:
         client.close()
 
 
