@@ -29,6 +29,9 @@ class Training(BaseModel):
     energy_weight: NotNegative
     force_weight: Positive
     force_scale: Positive
+    loss: Literal["squared", "huber"]
+    huber_energy: Positive
+    huber_force: Positive
     saddle_weight: Annotated[float, Field(ge=1)]
     validation_share: Annotated[float, Field(ge=0, le=0.5)]
     force_limit: Positive

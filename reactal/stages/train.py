@@ -46,6 +46,9 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         energy_weight=rule.energy_weight,
         force_weight=rule.force_weight,
         force_scale=rule.force_scale,
+        loss=rule.loss,
+        huber_energy=rule.huber_energy,
+        huber_force=rule.huber_force,
         validation_share=rule.validation_share,
         checkpoint_steps=rule.checkpoint_steps,
     )

@@ -8,6 +8,7 @@ one against the other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -19,8 +20,9 @@ from reactal.potentials.architecture import Architecture
 from reactal.potentials.batch import AtomBatch
 from reactal.potentials.schnetpack import EnergyNetwork
 from reactal.training.batches import TrainingBatch
+from reactal.training.settings import SQUARED, Pair
 
-__all__ = ["LossGradient", "deviations", "eager_gradient", "loss_of", "traced_gradient"]
+__all__ = ["LossGradient", "Tensors", "deviations", "eager_gradient", "loss_of", "traced_gradient"]
 
 Tensors = Sequence[torch.Tensor]
 LossGradient = Callable[[TrainingBatch], tuple[torch.Tensor, Tensors]]
@@ -35,29 +37,42 @@ def deviations(model: Model, batch: TrainingBatch, *, differentiable: bool) -> t
     return energy - batch.energy, -slope - batch.forces
 
 
-def loss_of(batch: TrainingBatch, off: tuple[torch.Tensor, torch.Tensor], weights: tuple[float, float]) -> torch.Tensor:
-    """Weighted mean over structures of (energy weight) dE^2 + (force weight) mean dF^2."""
-    of_atoms = (off[1].square() * batch.component_share).sum(1)
-    each = (weights[0] * off[0].square()).index_add(0, batch.atoms.owner, weights[1] * of_atoms)
+def loss_of(batch: TrainingBatch, off: tuple[torch.Tensor, torch.Tensor], weights: Pair, widths: Pair = SQUARED) -> torch.Tensor:
+    """Weighted mean over structures of (energy weight) dE^2 + (force weight) mean dF^2.
+
+    Beyond the widths (eV; eV/angstrom, of the error of an atom's force) errors count linearly, with the same slope at the edge.
+    """
+    force = off[1].square() if math.isinf(widths[1]) else _huber(off[1].square().sum(1, keepdim=True), widths[1])
+    of_atoms = (force * batch.component_share).sum(1)
+    each = (weights[0] * _huber(off[0].square(), widths[0])).index_add(0, batch.atoms.owner, weights[1] * of_atoms)
     return (each * batch.weight).sum() / batch.weight.sum()
 
 
-def eager_gradient(network: EnergyNetwork, *, weights: tuple[float, float]) -> LossGradient:
-    """Loss and gradients in the order of `network.parameters()`; weights of energy and forces."""
+def _huber(square: torch.Tensor, width: float) -> torch.Tensor:
+    """d^2 up to the width w, 2 w |d| - w^2 beyond. Huber, Ann. Math. Stat. 35, 73 (1964)."""
+    if math.isinf(width):
+        return square
+    edge = width**2
+    # the root's slope at 0 is no number, even where it is not chosen
+    return torch.where(square <= edge, square, 2 * width * square.clamp_min(edge).sqrt() - edge)
+
+
+def eager_gradient(network: EnergyNetwork, *, weights: Pair, widths: Pair = SQUARED) -> LossGradient:
+    """Loss and gradients in the order of `network.parameters()`; weights and widths as in `loss_of`."""
     parameters = list(network.parameters())
 
     def step(batch: TrainingBatch) -> tuple[torch.Tensor, Tensors]:
-        loss = loss_of(batch, deviations(network, batch, differentiable=True), weights)
+        loss = loss_of(batch, deviations(network, batch, differentiable=True), weights, widths)
         return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
 
     return step
 
 
-def traced_gradient(network: EnergyNetwork, example: TrainingBatch, *, weights: tuple[float, float]) -> LossGradient:
+def traced_gradient(network: EnergyNetwork, example: TrainingBatch, *, weights: Pair, widths: Pair = SQUARED) -> LossGradient:
     """As `eager_gradient`, for batches of exactly the example's shape."""
     parameters = list(network.parameters())
     shapes = tuple(tuple(tensor.shape) for tensor in _flat(example))
-    replay = _trace(network.architecture, shapes, weights)
+    replay = _trace(network.architecture, shapes, weights, widths)
 
     def step(batch: TrainingBatch) -> tuple[torch.Tensor, Tensors]:
         with torch.no_grad():
@@ -69,7 +84,7 @@ def traced_gradient(network: EnergyNetwork, example: TrainingBatch, *, weights: 
 
 @lru_cache(maxsize=4)
 def _trace(
-    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: tuple[float, float]
+    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: Pair, widths: Pair
 ) -> Callable[..., Tensors]:
     """Of no network in particular: parameters and batch are its arguments, so members and iterations share it."""
     network = EnergyNetwork(architecture)
@@ -83,7 +98,7 @@ def _trace(
             energy: torch.Tensor = functional_call(network, dict(zip(names, own, strict=True)), (atoms,))
             return energy
 
-        loss = loss_of(batch, deviations(model, batch, differentiable=True), weights)
+        loss = loss_of(batch, deviations(model, batch, differentiable=True), weights, widths)
         return [loss, *torch.autograd.grad(loss, own, allow_unused=True, materialize_grads=True)]
 
     example = [*(p.detach().clone().requires_grad_(True) for p in network.parameters()), *_example(shapes)]

@@ -214,10 +214,11 @@ class _Stream:
 
 
 def _gradient(network: EnergyNetwork, stream: _Stream, settings: TrainingSettings) -> LossGradient:
+    weights, widths = settings.loss_weights, settings.loss_widths
     if not stream.data.uniform or stream.steps < settings.trace_from:
-        return eager_gradient(network, weights=settings.loss_weights)
+        return eager_gradient(network, weights=weights, widths=widths)
     with _quiet():
-        return traced_gradient(network, next(iter(stream)), weights=settings.loss_weights)
+        return traced_gradient(network, next(iter(stream)), weights=weights, widths=widths)
 
 
 def _fit(module: MemberModule, stream: _Stream) -> None:

@@ -176,7 +176,7 @@ class MemberModule(lightning.LightningModule):
         with torch.enable_grad():  # for the forces
             off = deviations(self.network, self.fold, differentiable=False)
         self._put(live)
-        loss = float(loss_of(self.fold, off, self.settings.loss_weights).detach())
+        loss = float(loss_of(self.fold, off, self.settings.loss_weights, self.settings.loss_widths).detach())
         energy_mae, force_mae = (float(part.detach().abs().mean()) for part in off)
         self.curve.append(CurvePoint(step, training_loss, loss, energy_mae, force_mae))
         if self._best is None or loss < self._best[0]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import final
+from typing import Literal, final
 
 from reactal.chem import Frames
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.baseline import Baseline
 
-__all__ = ["TrainingSettings"]
+__all__ = ["SQUARED", "Pair", "TrainingSettings"]
+
+Pair = tuple[float, float]  # of energy and forces
+SQUARED: Pair = (math.inf, math.inf)
 
 
 @final
@@ -17,8 +21,9 @@ __all__ = ["TrainingSettings"]
 class TrainingSettings:
     """Lengths in optimiser steps, energies in eV, forces in eV/angstrom.
 
-    The loss of a structure is energy_weight * dE^2 + force_weight * mean dF^2. It counts 1 / (1 + (F / force_scale)^2), F its
-    largest force, times its `weight` column. The defaults come from eleven reactions tried by hand.
+    The loss of a structure is energy_weight * dE^2 + force_weight * mean dF^2; with `huber` errors beyond huber_energy and
+    huber_force (of an atom's force) count linearly. It counts 1 / (1 + (F / force_scale)^2), F its largest force, times its
+    `weight` column, where a label of doubtful quality has little. The defaults come from eleven reactions tried by hand.
     """
 
     architecture: Architecture = field(default_factory=Architecture)
@@ -36,6 +41,9 @@ class TrainingSettings:
     batch: int = 10
     energy_weight: float = 1.0
     force_weight: float = 1.0
+    loss: Literal["squared", "huber"] = "squared"
+    huber_energy: float = 0.2
+    huber_force: float = 1.0
     force_scale: float = 8.0
     validation_share: float = 0.08
     validation_from: int = 20  # rows; with fewer, every row is trained on
@@ -50,6 +58,11 @@ class TrainingSettings:
     def loss_weights(self) -> tuple[float, float]:
         """Of energy and forces."""
         return self.energy_weight, self.force_weight
+
+    @property
+    def loss_widths(self) -> Pair:
+        """Of energy and forces: beyond these errors count linearly."""
+        return SQUARED if self.loss == "squared" else (self.huber_energy, self.huber_force)
 
     def left_of(self, frames: Frames) -> Frames:
         """The structures with what is left to learn for labels."""

@@ -56,6 +56,7 @@ def same(one: TrainedMember, other: TrainedMember) -> bool:
     return (one.weights, one.curve, one.held_out) == (other.weights, other.curve, other.held_out)
 
 
+@pytest.mark.slow
 def test_a_process_killed_in_the_middle_goes_on_to_the_same_bits(undisturbed: TrainedMember, tmp_path: Path) -> None:
     place = CheckpointPlace(str(tmp_path), "states")
     command = [sys.executable, "-m", "tests.training.killed_member", str(tmp_path), "23"]
