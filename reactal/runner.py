@@ -104,6 +104,7 @@ class Campaign:
         if not self.events:
             for end in self.config.ends:
                 self._workshop.check_theory(end)
+        self._workshop.check_cluster()
         self._workshop.require_writable()
         self._lease.acquire()
         self._driving = True

@@ -20,6 +20,8 @@ from reactal.labeling.cluster import LABEL_SLOT, TRAINING_SLOT
 from reactal.labeling.growth import DASK_TARGET, Growth, Wishes
 from reactal.labeling.job_upkeep import JobUpkeep
 from reactal.labeling.jobs import connect_jobs, job_class, job_settings, require_batch_system, slots_of_a_job
+from reactal.runner import Campaign
+from tests.campaigns import leps_campaign
 from tests.labeling.batch_systems import install_pbs
 from tests.labeling.watching import until
 
@@ -70,6 +72,15 @@ def test_a_machine_that_cannot_submit_says_so(kind: str, command: str, monkeypat
     monkeypatch.setenv("PATH", "")
     with pytest.raises(LabelerUnavailable, match=f"{command} is not on PATH"):
         require_batch_system(section(kind))
+
+
+def test_a_campaign_is_not_begun_on_such_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = leps_campaign(tmp_path, cluster=section("slurm").model_dump())
+    monkeypatch.setenv("PATH", "")
+    with Campaign(file) as campaign:
+        with pytest.raises(LabelerUnavailable, match="sbatch is not on PATH"):
+            campaign.begin()
+        assert not campaign.events
 
 
 def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
