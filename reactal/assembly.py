@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from reactal.chem import Structure
-from reactal.clusters import ClusterAddress, JobCluster, KubernetesCluster, LocalCluster
 from reactal.config import CampaignConfig
 from reactal.labeling.base import LabelingResources, LabelPool, SizeRule
-from reactal.labeling.growth import Growth
 from reactal.progress import Progress
 from reactal.stages.bench import Bench
 from reactal.store.labels import LabelStore
@@ -69,22 +67,10 @@ class Workshop:
     @cached_property
     def client(self) -> Any:
         """A Dask client, or None where the campaign wants no cluster."""
-        from reactal.labeling.cluster import connect
-        from reactal.labeling.jobs import connect_jobs
-        from reactal.labeling.kubernetes import connect_kubernetes
-        from reactal.labeling.pool import slot_count
+        from reactal.labeling.connection import connect_section
 
-        match self.config.cluster:
-            case LocalCluster():
-                return self._stack.enter_context(connect("local", slot_count(resources_of(self.config))))
-            case ClusterAddress(address=address):
-                return self._stack.enter_context(connect(address, 0))
-            case JobCluster() as section:
-                return self._stack.enter_context(connect_jobs(section, self.config.resources.threads, self._job_folder))
-            case KubernetesCluster() as section:
-                return self._stack.enter_context(connect_kubernetes(section))
-            case _:
-                return None
+        section = connect_section(self.config.cluster, resources_of(self.config), self._job_folder)
+        return self._stack.enter_context(section)
 
     @property
     def _job_folder(self) -> Path:
@@ -92,27 +78,9 @@ class Workshop:
 
     def check_cluster(self) -> None:
         """`ConfigError` or `LabelerUnavailable` where this machine cannot start the cluster's workers."""
-        from reactal.labeling.jobs import require_batch_system, slots_of_a_job
-        from reactal.labeling.kubernetes import require_kubernetes
+        from reactal.labeling.connection import require_cluster
 
-        match self.config.cluster:
-            case JobCluster() as section:
-                slots_of_a_job(section, self.config.resources.threads)
-                require_batch_system(section)
-            case KubernetesCluster():
-                require_kubernetes()
-
-    def _growth(self) -> Growth | None:
-        from reactal.labeling.jobs import growth_by_jobs
-        from reactal.labeling.kubernetes import growth_by_pods
-
-        match self.config.cluster:
-            case JobCluster() as section:
-                return growth_by_jobs(section, self.config.resources.threads, self._job_folder)
-            case KubernetesCluster() as section:
-                return growth_by_pods(section)
-            case _:
-                return None
+        require_cluster(self.config.cluster, resources_of(self.config))
 
     @cached_property
     def label_pool(self) -> LabelPool:
@@ -125,10 +93,11 @@ class Workshop:
 
             pool = LocalLabelPool(labels, theory, resources)
         else:
+            from reactal.labeling.connection import growth_of
             from reactal.labeling.dask_pool import DaskLabelPool
 
-            single = self.config.single_writer
-            pool = DaskLabelPool(self.client, self.config.store, theory, resources, single_writer=single, growth=self._growth())
+            single, growth = self.config.single_writer, growth_of(self.config.cluster, resources, self._job_folder)
+            pool = DaskLabelPool(self.client, self.config.store, theory, resources, single_writer=single, growth=growth)
         self._stack.callback(pool.close)
         return pool
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from reactal.errors import ConfigError
 
 __all__ = [
     "Cluster",
@@ -15,8 +20,8 @@ __all__ = [
     "LocalCluster",
     "NoCluster",
     "Range",
-    "cluster_keys",
-    "cluster_kinds",
+    "read_cluster",
+    "refuse_unknown_words",
 ]
 
 Count = Annotated[int, Field(ge=1)]
@@ -110,6 +115,7 @@ class KubernetesCluster(_Growing):
 
 
 Cluster = Annotated[LocalCluster | ClusterAddress | NoCluster | JobCluster | KubernetesCluster, Field(discriminator="kind")]
+_READ: TypeAdapter[Cluster] = TypeAdapter(Cluster)
 
 _KINDS: dict[str, type[_Section]] = {
     "local": LocalCluster,
@@ -121,11 +127,39 @@ _KINDS: dict[str, type[_Section]] = {
 }
 
 
-def cluster_kinds() -> tuple[str, ...]:
-    return tuple(_KINDS)
-
-
-def cluster_keys(kind: str) -> Mapping[str, Any]:
-    """The keys that a section of this kind may have; one that is a section of its own has its keys as value."""
+def refuse_unknown_words(section: Mapping[str, Any], source: str) -> None:
+    """`ConfigError` for a kind or key that there is not, with the nearest that there is."""
+    kind = str(section.get("kind"))
+    if kind not in _KINDS:
+        raise ConfigError(f"{source}: unknown cluster.kind {kind}; {_nearest(kind, _KINDS, '')}")
     fields = _KINDS[kind].model_fields
-    return {name: dict.fromkeys(Range.model_fields) if field.annotation is Range else "" for name, field in fields.items()}
+    for key, value in section.items():
+        if key not in fields:
+            raise ConfigError(f"{source}: unknown key cluster.{key}; {_nearest(key, fields, 'cluster.')}")
+        if fields[key].annotation is Range and isinstance(value, Mapping):
+            for name in set(value) - set(Range.model_fields):
+                near = _nearest(name, Range.model_fields, f"cluster.{key}.")
+                raise ConfigError(f"{source}: unknown key cluster.{key}.{name}; {near}")
+
+
+def _nearest(word: str, among: Mapping[str, Any], prefix: str) -> str:
+    near = difflib.get_close_matches(str(word), list(among), n=1)
+    return f"did you mean {prefix}{near[0]}?" if near else f"known are: {', '.join(among)}"
+
+
+def read_cluster(file: Path) -> Cluster:
+    """The section `cluster` of a campaign file, or of a file that holds nothing else."""
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{file} is not readable YAML: {' '.join(str(error).split())}") from error
+    section = tree.get("cluster") if isinstance(tree, Mapping) else None
+    if not isinstance(section, Mapping):
+        raise ConfigError(f"{file} has no section `cluster:`; for example `cluster: {{kind: local}}`")
+    refuse_unknown_words(section, str(file))
+    try:
+        return _READ.validate_python(section)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, ("cluster", *first["loc"][1:])))
+        raise ConfigError(f"{file}: {place}: {first['msg']} (given: {str(first.get('input'))[:60]})") from error

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reactal.chem import Structure, Theory
 from reactal.chem.elements import formula
-from reactal.clusters import Cluster, cluster_keys, cluster_kinds
+from reactal.clusters import Cluster, refuse_unknown_words
 from reactal.errors import ConfigError, MismatchedEnds
 from reactal.learning import Training
 from reactal.resources import Resources
@@ -325,21 +325,7 @@ def _refuse_unknown_keys(tree: Mapping[str, Any], source: str) -> None:
             for name in value:
                 _known(name, section, source, f"{key}.")
     if isinstance(tree["cluster"], Mapping):
-        _refuse_unknown_cluster(tree["cluster"], source)
-
-
-def _refuse_unknown_cluster(cluster: Mapping[str, Any], source: str) -> None:
-    kind, kinds = str(cluster.get("kind")), cluster_kinds()
-    if kind not in kinds:
-        near = difflib.get_close_matches(kind, kinds, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(kinds)}"
-        raise ConfigError(f"{source}: unknown cluster.kind {kind}; {hint}")
-    keys = cluster_keys(kind)
-    for key, value in cluster.items():
-        _known(key, keys, source, "cluster.")
-        if isinstance(keys[key], Mapping) and isinstance(value, Mapping):
-            for name in value:
-                _known(name, keys[key], source, f"cluster.{key}.")
+        refuse_unknown_words(tree["cluster"], source)
 
 
 def _known(key: str, among: Mapping[str, Any], source: str, prefix: str) -> None:

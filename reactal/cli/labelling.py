@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
@@ -25,7 +26,12 @@ SHOWN_FAILURES = 5
 SlotsOption = Annotated[int, typer.Option(min=0, help="Programs side by side; 0: one for each core.")]
 TimeoutOption = Annotated[float, typer.Option(min=1, help="Seconds after which a label is given up.")]
 ClusterOption = Annotated[
-    str, typer.Option(metavar="WHERE", help="none (threads of this process), local (Dask on this machine), or tcp://host:port.")
+    str,
+    typer.Option(
+        metavar="WHERE",
+        help="none (threads of this process), local (Dask on this machine), tcp://host:port, or a YAML file with a section "
+        "`cluster:`, a campaign file for instance.",
+    ),
 ]
 
 
@@ -105,21 +111,23 @@ def tell_failures(failures: dict[int, LabelFailure]) -> None:
 @contextmanager
 def open_pool(objects: ObjectStore, theory: Theory, resources: LabelingResources, *, cluster: str) -> Iterator[LabelPool]:
     """Slots on `cluster`, given back at the end."""
-    from reactal.labeling.pool import LocalLabelPool, slot_count
+    from reactal.clusters import Cluster, ClusterAddress, LocalCluster, NoCluster, read_cluster
+    from reactal.labeling.connection import connect_section, growth_of, require_cluster
+    from reactal.labeling.dask_pool import DaskLabelPool
+    from reactal.labeling.pool import LocalLabelPool
     from reactal.store.labels import LabelStore
 
-    if cluster == "none":
-        pool: LabelPool = LocalLabelPool(LabelStore(objects), theory, resources)
-        try:
-            yield pool
-        finally:
-            pool.close()
-        return
-    from reactal.labeling.cluster import connect
-    from reactal.labeling.dask_pool import DaskLabelPool
-
-    with connect(cluster, slot_count(resources)) as client:
-        pool = DaskLabelPool(client, objects.url, theory, resources)
+    named: dict[str, Cluster] = {"none": NoCluster(kind="none"), "local": LocalCluster(kind="local")}
+    file, folder = Path(cluster), Path.cwd() / ".reactal" / "jobs"
+    at = ClusterAddress(kind="address", address=cluster)
+    section = read_cluster(file) if file.suffix in (".yaml", ".yml") else named.get(cluster, at)
+    require_cluster(section, resources)
+    with connect_section(section, resources, folder) as client:
+        pool: LabelPool = (
+            DaskLabelPool(client, objects.url, theory, resources, growth=growth_of(section, resources, folder))
+            if client is not None
+            else LocalLabelPool(LabelStore(objects), theory, resources)
+        )
         try:
             yield pool
         finally:

@@ -88,6 +88,20 @@ def test_a_mistake_is_one_sentence_and_nothing_is_computed(
     assert list((frames.parent / "store").rglob("labels/*/??/*.json")) == []
 
 
+def test_where_to_label_may_stand_in_a_file(frames: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = frames.parent / "cluster.yaml"
+    for text, code, words in (
+        ("cluster: {kind: none}\n", 0, ""),
+        ("kind: none\n", 2, "no section `cluster:`"),
+        ("cluster: {kind: slurn}\n", 2, "did you mean slurm?"),
+        ("cluster: {kind: slurm, cores: 0}\n", 2, "cluster.cores: "),
+    ):
+        file.write_text(text)
+        answer = label(capfd, frames, f"out{code}.h5", "--cluster", file)
+        assert (answer.code, words in answer.err) == (code, True)
+        assert (frames.parent / f"out{code}.h5").exists() == (code == 0)
+
+
 def test_keywords_are_part_of_the_theory(frames: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """As a campaign's file would have them: numbers are numbers."""
     for more, told in (((), {}), (("--keyword", "electronic_temperature=1000"), {"electronic_temperature": 1000})):
