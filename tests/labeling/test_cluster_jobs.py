@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, Event, LocalCluster
 
+from reactal.chem import Theory
 from reactal.clusters import JobCluster
 from reactal.errors import ConfigError, LabelerUnavailable
 from reactal.labeling.cluster import LABEL_SLOT, TRAINING_SLOT
+from reactal.labeling.dask_pool import DaskLabelPool
 from reactal.labeling.growth import DASK_TARGET, Growth, Wishes
 from reactal.labeling.job_upkeep import JobUpkeep
 from reactal.labeling.jobs import connect_jobs, job_class, job_settings, require_batch_system, slots_of_a_job
 from reactal.runner import Campaign
 from tests.campaigns import leps_campaign
 from tests.labeling.batch_systems import install_pbs
+from tests.labeling.molecules import hydrogen_trios
 from tests.labeling.watching import until
 
 SECRET = "wJalrXUtnFEMI-secret"
@@ -128,12 +131,40 @@ def test_a_cluster_that_does_not_grow_is_asked_for_nothing() -> None:
         assert len(client.cluster.scheduler.tasks) <= 1
 
 
-def nothing() -> None: ...
+def test_a_queue_that_does_not_move_is_named_and_nothing_is_left_wishing(tmp_path: Path) -> None:
+    with scheduler_alone() as client:
+        growth = Growth(most_slots=2, patience_s=0.2, advice="look at the queue")
+        pool = DaskLabelPool(client, str(tmp_path / "store"), Theory.parse("leps/none", program="ase"), growth=growth)
+        with pytest.raises(LabelerUnavailable, match="look at the queue"):
+            list(pool.label(hydrogen_trios(3)))
+        until(lambda: not client.cluster.scheduler.tasks, "the end of all wishes")
+
+
+def fail_once(batch_folder: Path) -> None:
+    """The next job is refused, the one after it is taken."""
+    (batch_folder / "qsub").rename(batch_folder / "qsub.after")
+    (batch_folder / "qsub").write_text(f"#!/bin/sh\ncd {batch_folder}\nmv qsub.after qsub\necho busy >&2\nexit 1\n")
+    (batch_folder / "qsub").chmod(0o755)
+
+
+def wait_for(name: str) -> None:
+    Event(name).wait()
+
+
+def assert_closed_only_without_work(client: Client) -> None:
+    """A job of two workers, as long as one of them computes."""
+    cluster = client.cluster
+    task = client.submit(wait_for, "end", resources={TRAINING_SLOT: 1}, pure=False)
+    until(lambda: any(client.processing().values()), "a worker that computes")
+    assert cluster.sync(cluster._adaptive.workers_to_close, 0) == []
+    Event("end", client=client).set()
+    task.result(timeout=60)
+    until(lambda: len(cluster.sync(cluster._adaptive.workers_to_close, 0)) == 2, "a job without work")
 
 
 @pytest.mark.slow
 def test_a_lost_job_is_submitted_again(tmp_path: Path, batch_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job of two workers, killed with both; its script and the keys are looked at on the way."""
+    """A job of two workers, killed with both; the batch system refuses the next at first."""
     monkeypatch.setattr(JobUpkeep, "INTERVAL_S", 0.2)
     monkeypatch.setattr(JobUpkeep, "LOST_ROUNDS", 1)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
@@ -150,9 +181,10 @@ def test_a_lost_job_is_submitted_again(tmp_path: Path, batch_folder: Path, monke
         assert stat.S_IMODE(keys.stat().st_mode) == 0o700
         assert f"--tls-key {keys}/key.pem" in script.read_text()
 
+        fail_once(batch_folder)
         os.killpg(os.getpgid(next(iter(client.run(os.getpid).values()))), signal.SIGKILL)
         until(lambda: len(list(batch_folder.glob("*.script"))) == 2, "another job")
         until(lambda: not set(client.scheduler_info(n_workers=-1)["workers"]) & set(workers), "the end of the old workers")
         client.wait_for_workers(2, timeout=60)
-        client.submit(nothing, resources={TRAINING_SLOT: 1}, pure=False).result(timeout=60)
+        assert_closed_only_without_work(client)
     assert not list(folder.glob("tls-*"))
