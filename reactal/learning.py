@@ -37,3 +37,8 @@ class Training(BaseModel):
     force_limit: Positive
     energy_limit: Positive
     checkpoint_steps: Annotated[int, Field(ge=0)]
+    continual: Literal["none", "replay", "ewc", "distil"]
+    replay_share: Annotated[float, Field(ge=0, lt=1)]
+    replay_buffer: Annotated[int, Field(ge=0)]
+    ewc_strength: Positive
+    scratch_every: Annotated[int, Field(ge=0)]

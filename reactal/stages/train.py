@@ -16,7 +16,7 @@ from reactal.labeling.quality import weighted
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
 from reactal.stages.label import MODE, SADDLE
-from reactal.training.settings import TrainingSettings
+from reactal.training.settings import Continual, TrainingSettings
 
 if TYPE_CHECKING:
     from reactal.training.checkpoint import CheckpointPlace
@@ -50,12 +50,13 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         huber_energy=rule.huber_energy,
         huber_force=rule.huber_force,
         validation_share=rule.validation_share,
+        continual=Continual(rule.continual, rule.replay_share, rule.replay_buffer, rule.ewc_strength),
         checkpoint_steps=rule.checkpoint_steps,
     )
 
 
 def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
-    """Warm from the last committee where there is one; the seeds follow from campaign, iteration and member."""
+    """From the weights that `_starts` names; the seeds follow from campaign, iteration and member."""
     from reactal.potentials.export import save_committee
     from reactal.training.committee import assemble, jobs, train_committee
     from reactal.training.seeds import derive_seed
@@ -64,8 +65,7 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
     rows = _rows(bench, state)
     bench.progress.begin(f"train {iteration}", total=config.model.members)
     seeds = [derive_seed(config.seed, "train", iteration, member) for member in range(config.model.members)]
-    before = bench.models.get(state.trained.model) if state.trained else {}
-    warm = [before[name] for name in sorted(before) if name.endswith(".safetensors")]
+    warm = _starts(bench, state, iteration=iteration)
     assert state.seeded is not None
     settings = training_settings(config, baseline=state.seeded.baseline)
     work = jobs(rows, settings, seeds=seeds, warm_starts=warm, checkpoints=_checkpoints(config, iteration))
@@ -92,6 +92,15 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
     notes = "".join(f"; member {number}: {note}" for number, member in enumerate(members) for note in member.notes)
     bench.progress.end(f"{len(members)} members on {len(rows)} labels{held}{notes}")
     return event
+
+
+def _starts(bench: Bench, state: CampaignState, *, iteration: int) -> list[bytes]:
+    """The last committee's weights, where there is one and this is no round to train from scratch."""
+    every = bench.config.training.scratch_every
+    if state.trained is None or (every and iteration % every == 0):
+        return []
+    before = bench.models.get(state.trained.model)
+    return [before[name] for name in sorted(before) if name.endswith(".safetensors")]
 
 
 def _checkpoints(config: CampaignConfig, iteration: int) -> CheckpointPlace | None:

@@ -8,34 +8,27 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from typing import final
 
 import numpy as np
 import pyarrow as pa
 import pytorch_lightning as lightning
-from numpy.typing import NDArray
 
 from reactal.chem import Frames
 from reactal.errors import ConfigError, TooFewLabels, TrainingDiverged
-from reactal.potentials.priors import ScreenedRepulsion
-from reactal.potentials.references import References
 from reactal.potentials.schnetpack import EnergyNetwork, build_network
 from reactal.potentials.threads import torch_threads
 from reactal.potentials.weights import Member
-from reactal.training.batches import TrainingBatch, TrainingSet, shuffled
 from reactal.training.checkpoint import CheckpointPlace, Checkpoints, TrainingState
-from reactal.training.fold import held_out_rows
+from reactal.training.continual import held_back
 from reactal.training.gradient import LossGradient, eager_gradient, traced_gradient
+from reactal.training.lesson import BatchStream, Lesson
 from reactal.training.module import CurvePoint, Diverged, MemberModule, Memory, Progress
 from reactal.training.settings import TrainingSettings
 
 __all__ = ["MemberJob", "TrainedMember", "run_job", "train_member"]
-
-Ints = NDArray[np.int64]
 
 
 @final
@@ -131,14 +124,10 @@ def _train(
     frames = rest[np.flatnonzero(rest.labelled)]
     if not len(frames):
         raise TooFewLabels("there is no labelled structure to train on; label some first")
-    start = None if warm_start is None else _start(warm_start, settings)
-    references = References.fit(frames, known=start and start.references)
-    fold = seed if start is None else start.fold
     state, notes = (None, ()) if checkpoints is None else _found(checkpoints)
+    rate = settings.learning_rate(warm=warm_start is not None)
     with torch_threads(settings.threads):
-        data = TrainingSet.of(frames, settings, references)
-        held_out = held_out_rows(frames, settings, fold=fold)
-        stream = _Stream(data, held_out, settings, steps=settings.steps(warm=warm_start is not None), seed=seed)
+        lesson = Lesson.of(frames, settings, seed=seed, start=None if warm_start is None else _start(warm_start, settings))
         for attempt in range(0 if state is None else state.attempt, settings.restarts + 1):
             network = (
                 build_network(settings.architecture, seed=seed) if warm_start is None else _start(warm_start, settings).network
@@ -146,25 +135,25 @@ def _train(
             module = MemberModule(
                 network,
                 settings,
-                gradient=_gradient(network, stream, settings),
-                steps=stream.steps,
-                learning_rate=settings.learning_rate(warm=warm_start is not None) / 2**attempt,
-                fold=data.batch(held_out) if len(held_out) else None,
+                gradient=_gradient(network, lesson, settings),
+                steps=lesson.stream.steps,
+                learning_rate=rate / 2**attempt,
+                fold=lesson.fold,
                 progress=progress,
                 before=None if state is None or state.attempt != attempt else (state.step, state.tensors, state.memory),
                 keep=None if checkpoints is None else partial(_keep, checkpoints, attempt),
             )
             try:
-                _fit(module, stream.after(module.done))
+                _fit(module, lesson.stream.after(module.done))
             except Diverged as reason:
                 last = reason
                 continue
-            member = Member(module.finish(), references, ScreenedRepulsion(settings.prior_reach), fold, settings.baseline)
+            weights = lesson.member(module.finish(), settings).to_bytes()
             seconds = time.perf_counter() - began
-            return TrainedMember(member.to_bytes(), tuple(module.curve), tuple(held_out.tolist()), attempt, seconds, notes)
+            return TrainedMember(weights, tuple(module.curve), tuple(lesson.held_out.tolist()), attempt, seconds, notes)
     raise TrainingDiverged(
         f"training on {len(frames)} structures diverged {settings.restarts + 1} times ({last}); look for absurd labels, "
-        f"or lower the learning rate from {settings.learning_rate(warm=warm_start is not None):g}"
+        f"or lower the learning rate from {rate:g}"
     )
 
 
@@ -191,37 +180,20 @@ def _start(weights: bytes, settings: TrainingSettings) -> Member:
     return member
 
 
-@final
-class _Stream:
-    """The batches of one training, made when asked for. Lightning takes any iterable for its loader."""
-
-    def __init__(self, data: TrainingSet, held_out: Ints, settings: TrainingSettings, *, steps: int, seed: int) -> None:
-        self.data, self.steps, self._settings, self._seed = data, steps, settings, seed
-        self._rows = np.setdiff1d(np.arange(len(data)), held_out)
-        self._done = 0
-
-    def after(self, done: int) -> _Stream:
-        """The same batches without the first `done`."""
-        rest = copy(self)
-        rest._done = done
-        return rest
-
-    def __iter__(self) -> Iterator[TrainingBatch]:
-        rng = np.random.default_rng(self._seed)
-        rows = rng.choice(self._rows, len(self._rows)) if self._settings.bootstrap else self._rows
-        for chosen in islice(shuffled(rows, size=self._settings.batch, steps=self.steps, rng=rng), self._done, None):
-            yield self.data.batch(chosen)
-
-
-def _gradient(network: EnergyNetwork, stream: _Stream, settings: TrainingSettings) -> LossGradient:
-    weights, widths = settings.loss_weights, settings.loss_widths
+def _gradient(network: EnergyNetwork, lesson: Lesson, settings: TrainingSettings) -> LossGradient:
+    """Of a network that is where it starts from."""
+    stream, weights, widths = lesson.stream, settings.loss_weights, settings.loss_widths
     if not stream.data.uniform or stream.steps < settings.trace_from:
-        return eager_gradient(network, weights=weights, widths=widths)
-    with _quiet():
-        return traced_gradient(network, next(iter(stream)), weights=weights, widths=widths)
+        gradient = eager_gradient(network, weights=weights, widths=widths)
+    else:
+        with _quiet():
+            gradient = traced_gradient(network, next(iter(stream)), weights=weights, widths=widths)
+    if lesson.stiffness is None:
+        return gradient
+    return held_back(gradient, list(network.parameters()), lesson.stiffness, strength=settings.continual.strength)
 
 
-def _fit(module: MemberModule, stream: _Stream) -> None:
+def _fit(module: MemberModule, stream: BatchStream) -> None:
     if module.done == module.steps:
         return  # it was killed, or its answer was lost, after its last step
     with _quiet():

@@ -10,10 +10,31 @@ from reactal.chem import Frames
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.baseline import Baseline
 
-__all__ = ["SQUARED", "Pair", "TrainingSettings"]
+__all__ = ["SQUARED", "Continual", "Pair", "TrainingSettings"]
 
 Pair = tuple[float, float]  # of energy and forces
 SQUARED: Pair = (math.inf, math.inf)
+
+
+@final
+@dataclass(frozen=True)
+class Continual:
+    """How a training that starts from earlier weights treats the rows that those were trained on.
+
+    `none`: all rows alike. `replay`: `share` of each batch is drawn from old rows, the `buffer` newest of them (0: from all).
+    `distil`: the same, with what the weights to start from predict for labels of the old rows (learning without forgetting).
+    `ewc`: new rows alone, and each weight is held where it was, by `strength` times the curvature of the loss on the old rows.
+    """
+
+    kind: Literal["none", "replay", "ewc", "distil"] = "none"
+    share: float = 0.5
+    buffer: int = 0
+    strength: float = 1.0
+
+    @property
+    def replayed(self) -> float:
+        """The share of old rows in a batch."""
+        return self.share if self.kind in ("replay", "distil") else 0.0
 
 
 @final
@@ -52,6 +73,7 @@ class TrainingSettings:
     threads: int = 1
     restarts: int = 3
     trace_from: int = 200  # steps; fewer do not repay the second that a trace of the step takes
+    continual: Continual = Continual()
     checkpoint_steps: int = 0  # after how many a job that names a place for it keeps its state; 0: never
 
     @property
