@@ -53,7 +53,7 @@ class Seeding(_Section):
 
 
 class Model(_Section):
-    kind: Literal["painn", "schnet"]
+    kind: Literal["painn", "schnet", "so3net", "field_schnet"]
     features: Count
     interactions: Count
     cutoff: Positive

@@ -10,7 +10,7 @@ from reactal.errors import ConfigError
 
 __all__ = ["Architecture", "Kind"]
 
-Kind = Literal["painn", "schnet"]
+Kind = Literal["painn", "schnet", "so3net", "field_schnet"]
 
 
 @final
@@ -19,7 +19,8 @@ class Architecture:
     """A representation by name and size; cutoff in angstrom.
 
     PaiNN takes norms of vector features as sqrt(v² + smoothing). Where symmetry makes those vectors vanish, as at a trigonal
-    carbon in an SN2 saddle, the usual 1e-8 leaves a cusp: curvatures of -10 eV/angstrom² where -2 is right.
+    carbon in an SN2 saddle, the usual 1e-8 leaves a cusp: curvatures of -10 eV/angstrom² where -2 is right. SO3net has spherical
+    harmonics up to l = 2. FieldSchNet is in no field here: SchNet with dipoles on the atoms that act on each other.
     """
 
     kind: Kind = "painn"

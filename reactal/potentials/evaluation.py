@@ -3,7 +3,7 @@
 A path or a swarm of replicas asks thousands of times for batches of one shape. Then the thousand small operations of a
 network and its derivative are worth tracing once (`make_fx` unrolls them, TorchScript replays them without autograd's
 bookkeeping: about half the time). The numbers are the same to the bit, which a test holds, so that it does not matter what was
-asked before.
+asked before. A replay of FieldSchNet differs in the last bit: it stays in eager mode.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from torch.func import functional_call
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from reactal.potentials.architecture import Architecture
+from reactal.potentials.architecture import Architecture, Kind
 from reactal.potentials.batch import AtomBatch
 from reactal.potentials.schnetpack import EnergyNetwork
 
-__all__ = ["eager", "energy_and_slope", "traced"]
+__all__ = ["REPLAYED", "eager", "energy_and_slope", "traced"]
 
 Model = Callable[[AtomBatch], torch.Tensor]
 EnergyAndSlope = tuple[torch.Tensor, torch.Tensor]
 Shape = tuple[int, int, int]  # structures, atoms, pairs
+REPLAYED: tuple[Kind, ...] = ("painn", "schnet", "so3net")
 WORTH_TRACING = 50  # times that a shape was asked for: a trace takes as long as some hundred evaluations
 
 _asked: Counter[tuple[Architecture, torch.dtype, Shape]] = Counter()
@@ -33,7 +34,7 @@ _asked: Counter[tuple[Architecture, torch.dtype, Shape]] = Counter()
 
 def energy_and_slope(network: EnergyNetwork, batch: AtomBatch) -> EnergyAndSlope:
     """Energies (n,) eV and their derivatives by the positions (A, 3) eV/angstrom."""
-    if batch.shift is not None:
+    if batch.shift is not None or network.architecture.kind not in REPLAYED:
         return eager(network, batch)
     shape = (batch.structures, len(batch.numbers), len(batch.first))
     kind = (network.architecture, batch.positions.dtype, shape)

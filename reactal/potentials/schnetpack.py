@@ -7,8 +7,9 @@ from typing import Any, final
 import torch
 from torch import nn
 
-from reactal.potentials.architecture import Architecture
+from reactal.potentials.architecture import Architecture, Kind
 from reactal.potentials.batch import AtomBatch
+from reactal.potentials.harmonics import ANGULAR, SphericalHarmonics
 from reactal.potentials.schnetpack_compat import nn as layers
 from reactal.potentials.schnetpack_compat import properties, representation
 
@@ -18,9 +19,17 @@ __all__ = ["EnergyNetwork", "build_network"]
 def _representation(architecture: Architecture) -> nn.Module:
     radial = layers.GaussianRBF(n_rbf=architecture.radial, cutoff=architecture.cutoff)
     cutoff = layers.CosineCutoff(architecture.cutoff)
-    kind: Any = {"painn": representation.PaiNN, "schnet": representation.SchNet}[architecture.kind]
-    more = {"epsilon": architecture.smoothing} if architecture.kind == "painn" else {}
+    kinds: dict[Kind, tuple[Any, dict[str, Any]]] = {
+        "painn": (representation.PaiNN, {"epsilon": architecture.smoothing}),
+        "schnet": (representation.SchNet, {}),
+        "so3net": (representation.SO3net, {"lmax": ANGULAR}),
+        # without the name of a field it would have no dipoles, and be SchNet
+        "field_schnet": (representation.FieldSchNet, {"external_fields": [properties.electric_field]}),
+    }
+    kind, more = kinds[architecture.kind]
     built: nn.Module = kind(architecture.features, architecture.interactions, radial_basis=radial, cutoff_fn=cutoff, **more)
+    if architecture.kind == "so3net":
+        built.sphharm = SphericalHarmonics()
     return built
 
 
@@ -45,6 +54,9 @@ class EnergyNetwork(nn.Module):
             properties.idx_i: batch.first,
             properties.idx_j: batch.second,
         }
+        if self.architecture.kind == "field_schnet":
+            inputs[properties.idx_m] = batch.owner
+            inputs[properties.electric_field] = batch.positions.new_zeros(batch.structures, 3)
         atomic = self.outnet(self.representation(inputs)["scalar_representation"]).squeeze(-1)
         return torch.zeros(batch.structures, dtype=atomic.dtype, device=atomic.device).index_add(0, batch.owner, atomic)
 

@@ -12,17 +12,21 @@ from reactal.training.committee import assemble
 from reactal.training.member import train_member
 from reactal.training.settings import TrainingSettings
 from reactal.units import AMU_ANGSTROM2_PER_FS2
-from tests.potentials.surface import METHANOL, WATER, committee_of_random_networks, labelled
+from tests.potentials.surface import KINDS, METHANOL, WATER, committee_of_random_networks, labelled, stirred
 
 EXACT = 1e-9  # eV and eV/angstrom: what float64 leaves of energies of thousands of eV
+TURNED = {"so3net": 1e-7}  # eV and eV/angstrom: its Clebsch-Gordan coefficients are in single precision
 DIFFERENCE_STEP = 1e-4  # angstrom
-DIFFERENCE_ERROR = 1e-6  # eV/angstrom
+DIFFERENCE_ERROR = 1e-6  # eV/angstrom, and of the force
 MASSES = np.array([15.999, 1.008, 1.008])[:, None] * AMU_ANGSTROM2_PER_FS2  # eV fs^2/angstrom^2
 
 
-@pytest.fixture(scope="module", params=["painn", "schnet"])
+@pytest.fixture(scope="module", params=KINDS)
 def committee(request: pytest.FixtureRequest) -> Committee:
-    return committee_of_random_networks(request.param)
+    committee = committee_of_random_networks(request.param)
+    for seed, network in enumerate(committee.networks):
+        stirred(network, size=0.03, seed=seed)
+    return committee
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +44,10 @@ def test_energy_is_blind_to_rotation_and_translation_and_forces_turn_along(commi
     turn = Rotation.from_rotvec([0.3, -1.1, 0.7]).as_matrix()
     before = committee.predict(Frames.of([structure]))
     after = committee.predict(Frames.of([structure.moved(structure.positions @ turn.T + [3.0, -2.0, 11.0])]))
-    assert after.energy == pytest.approx(before.energy, abs=EXACT)
-    assert after.forces == pytest.approx(before.forces @ turn.T, abs=EXACT)
-    assert after.force_spread == pytest.approx(before.force_spread, abs=EXACT)
+    close = TURNED.get(committee.architecture.kind, EXACT)
+    assert after.energy == pytest.approx(before.energy, abs=close)
+    assert after.forces == pytest.approx(before.forces @ turn.T, abs=close)
+    assert after.force_spread == pytest.approx(before.force_spread, abs=close)
 
 
 def test_atoms_of_one_element_are_exchangeable(committee: Committee) -> None:
@@ -62,14 +67,17 @@ def test_forces_are_the_slope_of_the_energy(committee: Committee) -> None:
         Frames.repeat(structure, np.concatenate([structure.positions + steps, structure.positions - steps]))
     ).energy
     slope = (energy[size:] - energy[:size]) / (2 * DIFFERENCE_STEP)
-    assert committee.predict(Frames.of([structure])).forces.ravel() == pytest.approx(slope, abs=DIFFERENCE_ERROR)
+    assert committee.predict(Frames.of([structure])).forces.ravel() == pytest.approx(
+        slope, rel=DIFFERENCE_ERROR, abs=DIFFERENCE_ERROR
+    )
 
 
 def test_forces_and_torques_of_a_free_molecule_vanish(committee: Committee) -> None:
     structure = shaken(METHANOL)
     forces = committee.predict(Frames.of([structure])).forces
     assert forces.sum(axis=0) == pytest.approx(0, abs=EXACT)
-    assert np.cross(structure.positions, forces).sum(axis=0) == pytest.approx(0, abs=EXACT)
+    torque = np.cross(structure.positions, forces).sum(axis=0)
+    assert torque == pytest.approx(0, abs=TURNED.get(committee.architecture.kind, EXACT))
 
 
 def test_two_molecules_far_apart_have_the_sum_of_their_energies(committee: Committee) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from reactal.chem import Frames, Label, Structure
@@ -10,9 +13,10 @@ from reactal.potentials.architecture import Architecture, Kind
 from reactal.potentials.committee import Committee
 from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
-from reactal.potentials.schnetpack import build_network
+from reactal.potentials.schnetpack import EnergyNetwork, build_network
 
 Floats = NDArray[np.float64]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 WATER = Structure.from_symbols("OHH", [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
 METHANOL = Structure.from_symbols(
@@ -64,3 +68,13 @@ def committee_of_random_networks(kind: Kind = "painn", *, members: int = 2, cuto
     architecture = Architecture(kind=kind, features=16, interactions=2, cutoff=cutoff)
     networks = tuple(build_network(architecture, seed=seed) for seed in range(members))
     return Committee(networks, References(tuple(ATOMS.items())), ScreenedRepulsion(), {"campaign": "test"})
+
+
+def stirred(network: EnergyNetwork, *, size: float = 0.1, seed: int = 0) -> EnergyNetwork:
+    """As after training: some weights and all biases of a new network are zero, and what they do would not show."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for values in network.parameters():
+            kick = size * torch.randn(values.shape, generator=generator).to(values)
+            values.copy_((values + kick).float())  # what a file can hold
+    return network

@@ -12,10 +12,11 @@ import torch
 from reactal.chem import Frames
 from reactal.chem.convert import to_ase
 from reactal.errors import ConfigError
-from reactal.potentials.architecture import Architecture
+from reactal.potentials.architecture import Architecture, Kind
 from reactal.potentials.batch import collate
+from reactal.potentials.harmonics import ANGULAR, SphericalHarmonics
 from reactal.potentials.schnetpack import EnergyNetwork, build_network
-from tests.potentials.surface import METHANOL, WATER, labelled
+from tests.potentials.surface import KINDS, METHANOL, WATER, labelled, stirred
 
 AGREEMENT = 1e-5  # eV and eV/angstrom, in float32
 
@@ -34,13 +35,13 @@ def schnetpacks_own(network: EnergyNetwork, frames: Frames) -> tuple[torch.Tenso
     converter = schnetpack.interfaces.AtomsConverter(
         neighbor_list=schnetpack.transform.ASENeighborList(network.architecture.cutoff), dtype=torch.float32
     )
-    out = model(converter([to_ase(s) for s in frames.structures()]))
+    out = model({**converter([to_ase(s) for s in frames.structures()]), "electric_field": torch.zeros(len(frames), 3)})
     return out["energy"].detach(), out["forces"].detach()
 
 
-@pytest.mark.parametrize("kind", ["painn", "schnet"])
-def test_energies_and_forces_are_schnetpacks(kind: str) -> None:
-    network = build_network(Architecture(kind=kind, cutoff=3.0), seed=4)
+@pytest.mark.parametrize("kind", KINDS)
+def test_energies_and_forces_are_schnetpacks(kind: Kind) -> None:
+    network = stirred(build_network(Architecture(kind=kind, cutoff=3.0), seed=4), size=0.02)
     frames = labelled(METHANOL, WATER, count=6)
     batch = collate(frames, 3.0, dtype=torch.float32)
     batch.positions.requires_grad_(True)
@@ -50,6 +51,26 @@ def test_energies_and_forces_are_schnetpacks(kind: str) -> None:
     assert torch.allclose(energy, reference, atol=AGREEMENT)
     assert torch.allclose(forces, slope, atol=AGREEMENT)
     assert energy.abs().max() > 100 * AGREEMENT  # not nothing that agrees
+
+
+def test_fieldschnet_is_more_than_schnet() -> None:
+    """Its dipoles act on each other in no field, too."""
+    network = stirred(build_network(Architecture(kind="field_schnet", interactions=1), seed=4))
+    batch = collate(labelled(WATER, count=2), 5.0, dtype=torch.float32)
+    before = network(batch).detach()
+    for name, values in network.named_parameters():
+        if name.startswith("representation.initial_dipole_update"):
+            values.data.zero_()
+    assert (network(batch) - before).abs().max() > 1e-3
+
+
+def test_spherical_harmonics_are_schnetpacks() -> None:
+    from schnetpack.nn.so3 import RealSphericalHarmonics
+
+    directions = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    directions = torch.cat([directions / directions.norm(dim=1, keepdim=True), torch.eye(3, dtype=torch.float64)])
+    theirs = RealSphericalHarmonics(ANGULAR, dtype_str="float64").double()(directions)
+    assert torch.allclose(SphericalHarmonics()(directions), theirs, atol=1e-7)  # theirs begin in single precision
 
 
 def test_the_seed_decides_the_weights_and_leaves_the_process_alone() -> None:
@@ -62,7 +83,7 @@ def test_the_seed_decides_the_weights_and_leaves_the_process_alone() -> None:
 
 
 def test_an_unknown_model_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"no model 'gap'.*painn, schnet"):
+    with pytest.raises(ConfigError, match=r"no model 'gap'.*painn, schnet, so3net, field_schnet"):
         Architecture(kind="gap")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="cutoff"):
         Architecture(cutoff=0.0)

@@ -11,7 +11,7 @@ from reactal.potentials.schnetpack import EnergyNetwork, build_network
 from reactal.training.batches import TrainingBatch, TrainingSet
 from reactal.training.gradient import deviations, eager_gradient, loss_of, traced_gradient
 from reactal.training.settings import TrainingSettings
-from tests.potentials.surface import METHANOL, WATER, labelled
+from tests.potentials.surface import KINDS, METHANOL, WATER, labelled
 
 WEIGHTS = (0.7, 1.3)
 SAME = 1e-6  # of the gradient's norm: the replay may fuse what eager mode does in steps
@@ -22,7 +22,7 @@ def batches(frames: Frames) -> list[TrainingBatch]:
     return [data.batch(np.arange(4)), data.batch(np.arange(4, 8))]
 
 
-@pytest.mark.parametrize("kind", ["painn", "schnet"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_replay_and_eager_mode_agree(kind: str) -> None:
     """On other weights and another batch than the trace was made with."""
     example, batch = batches(labelled(METHANOL, count=8))
