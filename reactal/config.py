@@ -57,6 +57,7 @@ class Model(_Section):
     features: Count
     interactions: Count
     cutoff: Positive
+    states: bool
     members: Annotated[int, Field(ge=2)]
 
 

@@ -21,6 +21,7 @@ class Architecture:
     PaiNN takes norms of vector features as sqrt(v² + smoothing). Where symmetry makes those vectors vanish, as at a trigonal
     carbon in an SN2 saddle, the usual 1e-8 leaves a cusp: curvatures of -10 eV/angstrom² where -2 is right. SO3net has spherical
     harmonics up to l = 2. FieldSchNet is in no field here: SchNet with dipoles on the atoms that act on each other.
+    With `states` the network knows each structure's charge and number of unpaired electrons.
     """
 
     kind: Kind = "painn"
@@ -29,6 +30,7 @@ class Architecture:
     cutoff: float = 5.0
     radial: int = 20
     smoothing: float = 0.3
+    states: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -37,7 +39,9 @@ class Architecture:
             raise ConfigError(f"a model needs 2 features, 1 interaction, 2 radial functions and a cutoff at least, not {self}")
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """What differs from no setting at all is left out where it came later: those files stay what they were."""
+        later = {"states": False}
+        return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Architecture:

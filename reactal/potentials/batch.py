@@ -35,7 +35,8 @@ class Pairs:
 @dataclass(frozen=True, eq=False)
 class AtomBatch:
     """n structures, A atoms, P pairs: numbers (A,), positions (A, 3) angstrom, owner (A,) structure of each atom,
-    first, second (P,) atoms of each pair, shift (P, 3) angstrom or None; `structures` is n, known without a synchronisation."""
+    first, second (P,) atoms of each pair, shift (P, 3) angstrom or None; `structures` is n, known without a synchronisation.
+    states (n, 2): charge and number of unpaired electrons of each structure, for networks that tell them apart."""
 
     numbers: torch.Tensor
     positions: torch.Tensor
@@ -44,6 +45,7 @@ class AtomBatch:
     second: torch.Tensor
     structures: int
     shift: torch.Tensor | None = None
+    states: torch.Tensor | None = None
 
     def vectors(self) -> torch.Tensor:
         """From first to second atom of each pair (P, 3) angstrom."""
@@ -92,6 +94,7 @@ def collate(frames: Frames, cutoff: float, *, dtype: torch.dtype = torch.float64
     shift = None
     if any(p.shift is not None for p in found):
         shift = np.concatenate([np.zeros((len(p.first), 3)) if p.shift is None else p.shift for p in found])
+    states = np.stack([frames.charge, frames.multiplicity - 1], axis=1).astype(np.int64)
     return AtomBatch(
         numbers=torch.from_numpy(frames.numbers.astype(np.int64)),
         positions=torch.tensor(frames.positions, dtype=dtype),
@@ -100,6 +103,7 @@ def collate(frames: Frames, cutoff: float, *, dtype: torch.dtype = torch.float64
         second=torch.from_numpy(np.concatenate([p.second for p in found]) + starts),
         structures=len(frames),
         shift=None if shift is None else torch.tensor(shift, dtype=dtype),
+        states=torch.from_numpy(states),
     )
 
 

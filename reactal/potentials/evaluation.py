@@ -49,7 +49,12 @@ def traced(network: EnergyNetwork, batch: AtomBatch) -> EnergyAndSlope:
     shape = (batch.structures, len(batch.numbers), len(batch.first))
     replay = _trace(network.architecture, batch.positions.dtype, shape)
     with torch.no_grad():
-        return replay(*network.parameters(), batch.positions, batch.numbers, batch.owner, batch.first, batch.second)
+        return replay(*network.parameters(), *_flat(batch, network.architecture))
+
+
+def _flat(batch: AtomBatch, architecture: Architecture) -> tuple[torch.Tensor, ...]:
+    states = () if batch.states is None or not architecture.states else (batch.states,)
+    return (batch.positions, batch.numbers, batch.owner, batch.first, batch.second, *states)
 
 
 def eager(model: Model, batch: AtomBatch) -> EnergyAndSlope:
@@ -70,16 +75,18 @@ def _trace(architecture: Architecture, dtype: torch.dtype, shape: Shape) -> Call
     structures, atoms, pairs = shape
 
     def evaluate(*tensors: torch.Tensor) -> EnergyAndSlope:
-        positions, numbers, owner, first, second = tensors[len(names) :]
+        positions, numbers, owner, first, second, *states = tensors[len(names) :]
         weights = dict(zip(names, tensors, strict=False))
         return eager(
             lambda batch: functional_call(network, weights, (batch,)),
-            AtomBatch(numbers, positions, owner, first, second, structures),
+            AtomBatch(numbers, positions, owner, first, second, structures, states=states[0] if states else None),
         )
 
     count = torch.zeros(atoms, dtype=torch.int64)
     # atom 0 and atom 1 make every pair: an example that can be evaluated
-    example = (torch.rand(atoms, 3, dtype=dtype), count + 1, count, *(torch.full((pairs,), i) for i in range(2)))
+    pair = (torch.full((pairs,), i) for i in range(2))
+    states = (torch.zeros(structures, 2, dtype=torch.int64),) if architecture.states else ()
+    example = (torch.rand(atoms, 3, dtype=dtype), count + 1, count, *pair, *states)
     weights = tuple(p.detach().clone() for p in network.parameters())
     graph = _with_whole_layers(make_fx(evaluate)(*weights, *example))
     plain = (*weights, example[0].detach(), *example[1:])

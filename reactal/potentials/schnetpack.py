@@ -12,6 +12,7 @@ from reactal.potentials.batch import AtomBatch
 from reactal.potentials.harmonics import ANGULAR, SphericalHarmonics
 from reactal.potentials.schnetpack_compat import nn as layers
 from reactal.potentials.schnetpack_compat import properties, representation
+from reactal.potentials.states import AtomsInStates
 
 __all__ = ["EnergyNetwork", "build_network"]
 
@@ -45,11 +46,17 @@ class EnergyNetwork(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.representation = _representation(architecture)
+        self.states: AtomsInStates | None = None
+        if architecture.states:
+            elements = self.representation.get_submodule("embedding")
+            self.states = AtomsInStates(elements, features=architecture.features)
+            # FieldSchNet takes no embedding of states: in every kind alike, the atoms come to it embedded
+            self.representation.embedding = nn.Identity()
         self.outnet = layers.build_mlp(n_in=architecture.features, n_out=1, n_layers=2)
 
     def forward(self, batch: AtomBatch) -> torch.Tensor:
         inputs = {
-            properties.Z: batch.numbers,
+            properties.Z: batch.numbers if self.states is None else self.states(batch),
             properties.Rij: batch.vectors(),
             properties.idx_i: batch.first,
             properties.idx_j: batch.second,

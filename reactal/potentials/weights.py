@@ -22,6 +22,8 @@ __all__ = ["Member"]
 
 SCHEMA = "member-1"
 WITH_BASELINE = "member-2"  # so that a version that knows of no baseline does not leave it away
+WITH_STATES = "member-3"  # a network that knows charges and multiplicities; a baseline where one is named
+KNOWN = (SCHEMA, WITH_BASELINE, WITH_STATES)
 
 
 @final
@@ -38,10 +40,16 @@ class Member:
     fold: int = 0
     baseline: Baseline | None = None
 
+    @property
+    def _schema(self) -> str:
+        if self.network.architecture.states:
+            return WITH_STATES
+        return SCHEMA if self.baseline is None else WITH_BASELINE
+
     def to_bytes(self) -> bytes:
         """The same bytes for the same weights."""
         header: dict[str, Any] = {
-            "schema": SCHEMA if self.baseline is None else WITH_BASELINE,
+            "schema": self._schema,
             "architecture": self.network.architecture.as_json(),
             "references": self.references.as_json(),
             "prior": {"reach": self.prior.reach},
@@ -64,7 +72,7 @@ class Member:
             network = EnergyNetwork(Architecture.from_json(header["architecture"]))
             network.load_state_dict(load(data))
             references, prior = References.from_json(header["references"]), ScreenedRepulsion(**header["prior"])
-            baseline = Baseline(**header["baseline"]) if header["schema"] == WITH_BASELINE else None
+            baseline = Baseline(**header["baseline"]) if header["schema"] == WITH_BASELINE or "baseline" in header else None
             return cls(network, references, prior, int(header["fold"]), baseline)
         except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
             raise DamagedPotential(f"the weights {name} cannot be read ({error}); train or fetch them again") from error
@@ -77,7 +85,7 @@ def _header(data: bytes, name: str) -> Mapping[str, Any]:
         schema = header["schema"]
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise DamagedPotential(f"{name} is no safetensors file written by reactal") from error
-    if schema not in (SCHEMA, WITH_BASELINE):
-        raise DamagedPotential(f"{name} has the format {schema}, this version reads {SCHEMA} and {WITH_BASELINE}; update reactal")
+    if schema not in KNOWN:
+        raise DamagedPotential(f"{name} has the format {schema}, this version reads {', '.join(KNOWN)}; update reactal")
     found: Mapping[str, Any] = header
     return found

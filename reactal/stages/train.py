@@ -33,7 +33,13 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
 
     model, rule = config.model, config.training
     return TrainingSettings(
-        architecture=Architecture(kind=model.kind, features=model.features, interactions=model.interactions, cutoff=model.cutoff),
+        architecture=Architecture(
+            kind=model.kind,
+            features=model.features,
+            interactions=model.interactions,
+            cutoff=model.cutoff,
+            states=model.states,
+        ),
         baseline=None if baseline == "none" else Baseline(baseline),
         steps_first=rule.steps_first,
         steps_warm=rule.steps_warm,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -18,12 +21,15 @@ EXACT = 1e-9  # eV and eV/angstrom: what float64 leaves of energies of thousands
 TURNED = {"so3net": 1e-7}  # eV and eV/angstrom: its Clebsch-Gordan coefficients are in single precision
 DIFFERENCE_STEP = 1e-4  # angstrom
 DIFFERENCE_ERROR = 1e-6  # eV/angstrom, and of the force
+CATION = replace(METHANOL, charge=1, multiplicity=2)
 MASSES = np.array([15.999, 1.008, 1.008])[:, None] * AMU_ANGSTROM2_PER_FS2  # eV fs^2/angstrom^2
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=product(KINDS, (False, True)), ids=lambda p: f"{p[0]}{'-states' * p[1]}")
 def committee(request: pytest.FixtureRequest) -> Committee:
-    committee = committee_of_random_networks(request.param)
+    """Of every kind, as it is and with charge and multiplicity known to it; methanol is a cation here."""
+    kind, states = request.param
+    committee = committee_of_random_networks(kind, states=states)
     for seed, network in enumerate(committee.networks):
         stirred(network, size=0.03, seed=seed)
     return committee
@@ -40,7 +46,7 @@ def shaken(molecule: Structure, seed: int = 0) -> Structure:
 
 
 def test_energy_is_blind_to_rotation_and_translation_and_forces_turn_along(committee: Committee) -> None:
-    structure = shaken(METHANOL)
+    structure = shaken(CATION)
     turn = Rotation.from_rotvec([0.3, -1.1, 0.7]).as_matrix()
     before = committee.predict(Frames.of([structure]))
     after = committee.predict(Frames.of([structure.moved(structure.positions @ turn.T + [3.0, -2.0, 11.0])]))
@@ -51,7 +57,7 @@ def test_energy_is_blind_to_rotation_and_translation_and_forces_turn_along(commi
 
 
 def test_atoms_of_one_element_are_exchangeable(committee: Committee) -> None:
-    structure = shaken(METHANOL)
+    structure = shaken(CATION)
     order = np.array([0, 1, 4, 2, 5, 3])
     before = committee.predict(Frames.of([structure]))
     after = committee.predict(Frames.of([structure.moved(structure.positions[order])]))
@@ -60,7 +66,7 @@ def test_atoms_of_one_element_are_exchangeable(committee: Committee) -> None:
 
 
 def test_forces_are_the_slope_of_the_energy(committee: Committee) -> None:
-    structure = shaken(METHANOL)
+    structure = shaken(CATION)
     size = structure.positions.size
     steps = DIFFERENCE_STEP * np.eye(size).reshape(size, -1, 3)
     energy = committee.predict(
@@ -73,7 +79,7 @@ def test_forces_are_the_slope_of_the_energy(committee: Committee) -> None:
 
 
 def test_forces_and_torques_of_a_free_molecule_vanish(committee: Committee) -> None:
-    structure = shaken(METHANOL)
+    structure = shaken(CATION)
     forces = committee.predict(Frames.of([structure])).forces
     assert forces.sum(axis=0) == pytest.approx(0, abs=EXACT)
     torque = np.cross(structure.positions, forces).sum(axis=0)
@@ -93,7 +99,7 @@ def test_two_molecules_far_apart_have_the_sum_of_their_energies(committee: Commi
 def test_energy_and_forces_pass_the_cutoff_smoothly(committee: Committee) -> None:
     cutoff = committee.architecture.cutoff
     apart = np.array([cutoff - 1e-4, cutoff - 1e-5, cutoff + 1e-5, cutoff + 1.0])
-    pair = Structure.from_symbols("OO", [[0, 0, 0], [cutoff, 0, 0]])
+    pair = Structure.from_symbols("OO", [[0, 0, 0], [cutoff, 0, 0]], charge=-1, multiplicity=2)
     places = np.zeros((4, 2, 3))
     places[:, 1, 0] = apart
     prediction = committee.predict(Frames.repeat(pair, places))
