@@ -59,6 +59,12 @@ class Model(_Section):
     cutoff: Positive
     states: bool
     members: Annotated[int, Field(ge=2)]
+    committee: Literal["full", "shared"]
+
+    @property
+    def networks(self) -> int:
+        """How many are trained: one for every member, or one with as many heads."""
+        return self.members if self.committee == "full" else 1
 
 
 class Exploration(_Section):

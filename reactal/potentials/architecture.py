@@ -21,7 +21,8 @@ class Architecture:
     PaiNN takes norms of vector features as sqrt(v² + smoothing). Where symmetry makes those vectors vanish, as at a trigonal
     carbon in an SN2 saddle, the usual 1e-8 leaves a cusp: curvatures of -10 eV/angstrom² where -2 is right. SO3net has spherical
     harmonics up to l = 2. FieldSchNet is in no field here: SchNet with dipoles on the atoms that act on each other.
-    With `states` the network knows each structure's charge and number of unpaired electrons.
+    With `states` the network knows each structure's charge and number of unpaired electrons. Several `heads` read one
+    representation, and are a committee of their own.
     """
 
     kind: Kind = "painn"
@@ -31,16 +32,24 @@ class Architecture:
     radial: int = 20
     smoothing: float = 0.3
     states: bool = False
+    heads: int = 1
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise ConfigError(f"there is no model {self.kind!r}; write one of: {', '.join(get_args(Kind))}")
-        if self.features < 2 or self.interactions < 1 or self.radial < 2 or not self.cutoff > 0:
-            raise ConfigError(f"a model needs 2 features, 1 interaction, 2 radial functions and a cutoff at least, not {self}")
+        if min(self.features, self.radial) < 2 or min(self.interactions, self.heads) < 1 or not self.cutoff > 0:
+            raise ConfigError(
+                f"a model needs 2 features, 1 interaction, 1 head, 2 radial functions and a cutoff at least, not {self}"
+            )
+
+    @property
+    def plain(self) -> bool:
+        """Whether versions that knew neither states nor heads can read its weights."""
+        return not self.states and self.heads == 1
 
     def as_json(self) -> dict[str, Any]:
         """What differs from no setting at all is left out where it came later: those files stay what they were."""
-        later = {"states": False}
+        later = {"states": False, "heads": 1}
         return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
     @classmethod

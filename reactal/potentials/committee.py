@@ -16,7 +16,7 @@ from reactal.potentials.architecture import Architecture
 from reactal.potentials.base import Prediction
 from reactal.potentials.baseline import Baseline
 from reactal.potentials.batch import chunks, collate
-from reactal.potentials.evaluation import eager, energy_and_slope
+from reactal.potentials.evaluation import eager, energies_and_slopes
 from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
 from reactal.potentials.schnetpack import EnergyNetwork
@@ -34,8 +34,8 @@ PAIRS_FOR_THREADS = 4_000  # from here on several threads gain something
 class Committee:
     """Networks of one architecture with the reference energies, the prior and the baseline they were trained against.
 
-    `about` is provenance in plain JSON values (theory, campaign, iteration, dataset): carried along, never interpreted. `folds`
-    are those of `Member`, for training further.
+    The heads of a network count as members. `about` is provenance in plain JSON values (theory, campaign, iteration, dataset):
+    carried along, never interpreted. `folds` are those of `Member`, a network each, for training further.
     Evaluation is in float64 by default: saddle searches and finite differences need smooth forces.
     """
 
@@ -67,7 +67,7 @@ class Committee:
         return cls(tuple(m.network for m in members), first.references, first.prior, about, folds, baseline=first.baseline)
 
     def members(self) -> tuple[Member, ...]:
-        folds = self.folds or (0,) * len(self)
+        folds = self.folds or (0,) * len(self.networks)
         pairs = zip(self.networks, folds, strict=True)
         return tuple(Member(network, self.references, self.prior, fold, self.baseline) for network, fold in pairs)
 
@@ -76,7 +76,8 @@ class Committee:
         return self.networks[0].architecture
 
     def __len__(self) -> int:
-        return len(self.networks)
+        """How many answers there are to every question: each head of each network gives one."""
+        return len(self.networks) * self.architecture.heads
 
     def predict(self, frames: Frames) -> Prediction:
         """The mean of the members and their spread, as `Prediction` defines it."""
@@ -107,10 +108,10 @@ class Committee:
         batch = collate(frames, self.architecture.cutoff, dtype=self.dtype)
         small = len(batch.first) < PAIRS_FOR_THREADS
         with torch_threads(1 if small else torch.get_num_threads()):
-            answers = [energy_and_slope(network, batch) for network in self.networks]
+            answers = [energies_and_slopes(network, batch) for network in self.networks]
             energy, slope = (part.detach().double().numpy() for part in eager(self.prior.energy, batch))
-        energies = np.stack([answer[0].double().numpy() for answer in answers])
-        slopes = np.stack([answer[1].double().numpy() for answer in answers])
+        energies = np.concatenate([answer[0].double().numpy() for answer in answers])
+        slopes = np.concatenate([answer[1].double().numpy() for answer in answers])
         return energies + energy, -(slopes + slope)
 
     def hessian(self, structure: Structure, *, step: float = 3e-4) -> Floats:

@@ -1,4 +1,4 @@
-"""Energy and slope of a batch by one network, in eager mode or, for shapes that come again and again, replayed from a trace.
+"""Energies and slopes of a batch by one network, in eager mode or, for shapes that come again and again, replayed from a trace.
 
 A path or a swarm of replicas asks thousands of times for batches of one shape. Then the thousand small operations of a
 network and its derivative are worth tracing once (`make_fx` unrolls them, TorchScript replays them without autograd's
@@ -21,9 +21,9 @@ from reactal.potentials.architecture import Architecture, Kind
 from reactal.potentials.batch import AtomBatch
 from reactal.potentials.schnetpack import EnergyNetwork
 
-__all__ = ["REPLAYED", "eager", "energy_and_slope", "traced"]
+__all__ = ["REPLAYED", "each_head", "eager", "energies_and_slopes", "traced"]
 
-Model = Callable[[AtomBatch], torch.Tensor]
+Model = Callable[..., torch.Tensor]  # of an AtomBatch; one with several heads knows `every_head`, as EnergyNetwork does
 EnergyAndSlope = tuple[torch.Tensor, torch.Tensor]
 Shape = tuple[int, int, int]  # structures, atoms, pairs
 REPLAYED: tuple[Kind, ...] = ("painn", "schnet", "so3net")
@@ -32,20 +32,21 @@ WORTH_TRACING = 50  # times that a shape was asked for: a trace takes as long as
 _asked: Counter[tuple[Architecture, torch.dtype, Shape]] = Counter()
 
 
-def energy_and_slope(network: EnergyNetwork, batch: AtomBatch) -> EnergyAndSlope:
-    """Energies (n,) eV and their derivatives by the positions (A, 3) eV/angstrom."""
+def energies_and_slopes(network: EnergyNetwork, batch: AtomBatch) -> EnergyAndSlope:
+    """Of each head: energies (heads, n) eV and their derivatives by the positions (heads, A, 3) eV/angstrom."""
+    heads = network.architecture.heads
     if batch.shift is not None or network.architecture.kind not in REPLAYED:
-        return eager(network, batch)
+        return each_head(network, batch, heads=heads)
     shape = (batch.structures, len(batch.numbers), len(batch.first))
     kind = (network.architecture, batch.positions.dtype, shape)
     _asked[kind] += 1
     if _asked[kind] <= WORTH_TRACING:
-        return eager(network, batch)
+        return each_head(network, batch, heads=heads)
     return traced(network, batch)
 
 
 def traced(network: EnergyNetwork, batch: AtomBatch) -> EnergyAndSlope:
-    """As the eager evaluation; batches without periodic images only."""
+    """As `each_head`; batches without periodic images only."""
     shape = (batch.structures, len(batch.numbers), len(batch.first))
     replay = _trace(network.architecture, batch.positions.dtype, shape)
     with torch.no_grad():
@@ -67,6 +68,18 @@ def eager(model: Model, batch: AtomBatch) -> EnergyAndSlope:
     return energy.detach(), slope
 
 
+def each_head(model: Model, batch: AtomBatch, *, heads: int) -> EnergyAndSlope:
+    """As `eager`, for every head: (heads, n) and (heads, A, 3). The heads go backwards together, as one batch of gradients."""
+    if heads == 1:
+        energy, slope = eager(model, batch)
+        return energy[None], slope[None]
+    positions = batch.positions.requires_grad_(True)
+    energies = model(batch, every_head=True)
+    one_each = torch.eye(heads, dtype=energies.dtype, device=energies.device)
+    (slopes,) = torch.autograd.grad(energies.sum(1), positions, one_each, is_grads_batched=True)
+    return energies.detach(), slopes
+
+
 @lru_cache(maxsize=16)
 def _trace(architecture: Architecture, dtype: torch.dtype, shape: Shape) -> Callable[..., EnergyAndSlope]:
     """Of no network in particular: the weights are arguments, so that members and iterations share it."""
@@ -77,9 +90,10 @@ def _trace(architecture: Architecture, dtype: torch.dtype, shape: Shape) -> Call
     def evaluate(*tensors: torch.Tensor) -> EnergyAndSlope:
         positions, numbers, owner, first, second, *states = tensors[len(names) :]
         weights = dict(zip(names, tensors, strict=False))
-        return eager(
-            lambda batch: functional_call(network, weights, (batch,)),
+        return each_head(
+            lambda batch, **which: functional_call(network, weights, (batch,), which),
             AtomBatch(numbers, positions, owner, first, second, structures, states=states[0] if states else None),
+            heads=architecture.heads,
         )
 
     count = torch.zeros(atoms, dtype=torch.int64)

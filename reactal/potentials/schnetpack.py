@@ -40,6 +40,9 @@ class EnergyNetwork(nn.Module):
 
     SchNetPack's `Atomwise` reads the number of structures from the device, which breaks tracing and vmap; its head is
     built here with the same function and summed with the number that the batch knows.
+
+    With several heads, structure i of a batch is answered by head i modulo their number: trained on batches that are drawn at
+    random, each head learns from other structures than its siblings, at the price of one. `every_head` asks them all, (heads, n).
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -52,9 +55,21 @@ class EnergyNetwork(nn.Module):
             self.states = AtomsInStates(elements, features=architecture.features)
             # FieldSchNet takes no embedding of states: in every kind alike, the atoms come to it embedded
             self.representation.embedding = nn.Identity()
-        self.outnet = layers.build_mlp(n_in=architecture.features, n_out=1, n_layers=2)
+        first, *others = (layers.build_mlp(n_in=architecture.features, n_out=1, n_layers=2) for _ in range(architecture.heads))
+        self.outnet, self.others = first, nn.ModuleList(others)
 
-    def forward(self, batch: AtomBatch) -> torch.Tensor:
+    def forward(self, batch: AtomBatch, *, every_head: bool = False) -> torch.Tensor:
+        features = self._features(batch)
+        atomic = self.outnet(features).squeeze(-1)
+        if len(self.others):
+            said = torch.stack([atomic, *(head(features).squeeze(-1) for head in self.others)])  # (heads, A)
+            if every_head:
+                return said.new_zeros(len(said), batch.structures).index_add(1, batch.owner, said)
+            atomic = said.gather(0, (batch.owner % len(said))[None]).squeeze(0)
+        total = torch.zeros(batch.structures, dtype=atomic.dtype, device=atomic.device).index_add(0, batch.owner, atomic)
+        return total[None] if every_head else total
+
+    def _features(self, batch: AtomBatch) -> torch.Tensor:
         inputs = {
             properties.Z: batch.numbers if self.states is None else self.states(batch),
             properties.Rij: batch.vectors(),
@@ -64,8 +79,8 @@ class EnergyNetwork(nn.Module):
         if self.architecture.kind == "field_schnet":
             inputs[properties.idx_m] = batch.owner
             inputs[properties.electric_field] = batch.positions.new_zeros(batch.structures, 3)
-        atomic = self.outnet(self.representation(inputs)["scalar_representation"]).squeeze(-1)
-        return torch.zeros(batch.structures, dtype=atomic.dtype, device=atomic.device).index_add(0, batch.owner, atomic)
+        features: torch.Tensor = self.representation(inputs)["scalar_representation"]
+        return features
 
 
 def build_network(architecture: Architecture, *, seed: int) -> EnergyNetwork:

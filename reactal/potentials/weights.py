@@ -22,8 +22,8 @@ __all__ = ["Member"]
 
 SCHEMA = "member-1"
 WITH_BASELINE = "member-2"  # so that a version that knows of no baseline does not leave it away
-WITH_STATES = "member-3"  # a network that knows charges and multiplicities; a baseline where one is named
-KNOWN = (SCHEMA, WITH_BASELINE, WITH_STATES)
+NOT_PLAIN = "member-3"  # a network that knows charges and multiplicities, or has several heads; a baseline where one is named
+KNOWN = (SCHEMA, WITH_BASELINE, NOT_PLAIN)
 
 
 @final
@@ -42,8 +42,8 @@ class Member:
 
     @property
     def _schema(self) -> str:
-        if self.network.architecture.states:
-            return WITH_STATES
+        if not self.network.architecture.plain:
+            return NOT_PLAIN
         return SCHEMA if self.baseline is None else WITH_BASELINE
 
     def to_bytes(self) -> bytes:

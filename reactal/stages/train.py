@@ -12,6 +12,7 @@ from reactal.campaign.events import Trained
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames
 from reactal.config import CampaignConfig
+from reactal.errors import ConfigError
 from reactal.labeling.quality import weighted
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
@@ -32,6 +33,11 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
     from reactal.potentials.baseline import Baseline
 
     model, rule = config.model, config.training
+    heads = model.members // model.networks
+    if rule.batch < heads:
+        raise ConfigError(
+            f"the {heads} heads of a shared committee need batches of as many; write training.batch: {heads} or more"
+        )
     return TrainingSettings(
         architecture=Architecture(
             kind=model.kind,
@@ -39,6 +45,7 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
             interactions=model.interactions,
             cutoff=model.cutoff,
             states=model.states,
+            heads=heads,
         ),
         baseline=None if baseline == "none" else Baseline(baseline),
         steps_first=rule.steps_first,
@@ -69,8 +76,8 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
 
     config = bench.config
     rows = _rows(bench, state)
-    bench.progress.begin(f"train {iteration}", total=config.model.members)
-    seeds = [derive_seed(config.seed, "train", iteration, member) for member in range(config.model.members)]
+    bench.progress.begin(f"train {iteration}", total=config.model.networks)
+    seeds = [derive_seed(config.seed, "train", iteration, member) for member in range(config.model.networks)]
     warm = _starts(bench, state, iteration=iteration)
     assert state.seeded is not None
     settings = training_settings(config, baseline=state.seeded.baseline)

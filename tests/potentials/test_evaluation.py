@@ -8,7 +8,7 @@ import torch
 
 from reactal.potentials.architecture import Architecture, Kind
 from reactal.potentials.batch import AtomBatch, collate
-from reactal.potentials.evaluation import REPLAYED, WORTH_TRACING, eager, traced
+from reactal.potentials.evaluation import REPLAYED, WORTH_TRACING, each_head, traced
 from reactal.potentials.schnetpack import build_network
 from reactal.potentials.threads import torch_threads
 from tests.potentials.surface import METHANOL, WATER, committee_of_random_networks, labelled, stirred
@@ -28,7 +28,7 @@ def test_a_replay_gives_the_same_bits_as_autograd(kind: Kind, dtype: torch.dtype
             network.to(dtype).requires_grad_(False)
             stirred(network, seed=seed)
             batch = collate(labelled(METHANOL, WATER, count=7, seed=seed), 5.0, dtype=dtype)
-            for one, other in zip(eager(network, fresh(batch)), traced(network, fresh(batch)), strict=True):
+            for one, other in zip(each_head(network, fresh(batch), heads=1), traced(network, fresh(batch)), strict=True):
                 assert torch.equal(one, other)
                 assert one.abs().max() > 0
 
@@ -37,7 +37,7 @@ def test_a_replay_of_planar_molecules_is_right() -> None:
     """Where a component of a direction is exactly zero, a derivative by way of a quotient would not be a number."""
     network = stirred(build_network(Architecture(kind="so3net", features=8, interactions=1), seed=0)).double()
     batch = collate(labelled(WATER, count=2, rattle=0.0), 5.0)
-    for one, other in zip(eager(network, fresh(batch)), traced(network, fresh(batch)), strict=True):
+    for one, other in zip(each_head(network, fresh(batch), heads=1), traced(network, fresh(batch)), strict=True):
         assert torch.equal(one, other)
         assert torch.isfinite(one).all()
 

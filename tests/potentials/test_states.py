@@ -14,7 +14,7 @@ from reactal.errors import DamagedPotential, InputError
 from reactal.potentials.architecture import Architecture, Kind
 from reactal.potentials.batch import collate
 from reactal.potentials.committee import Committee
-from reactal.potentials.evaluation import eager, traced
+from reactal.potentials.evaluation import each_head, traced
 from reactal.potentials.export import load_committee, save_committee
 from reactal.potentials.schnetpack import build_network
 from tests.potentials.surface import METHANOL, WATER, committee_of_random_networks, labelled, stirred
@@ -58,9 +58,9 @@ def test_a_structure_is_answered_alone_as_in_company(committee: Committee) -> No
 def test_a_replay_knows_the_states(kind: Kind) -> None:
     network = stirred(build_network(Architecture(kind=kind, features=8, interactions=1, states=True), seed=0)).double()
     batch = collate(in_every_state(), 5.0)
-    for one, other in zip(eager(network, batch), traced(network, batch), strict=True):
+    for one, other in zip(each_head(network, batch, heads=1), traced(network, batch), strict=True):
         assert torch.allclose(one, other, rtol=1e-12, atol=0)
-    assert len(set(eager(network, batch)[0].tolist())) == len(STATES)
+    assert len(set(each_head(network, batch, heads=1)[0][0].tolist())) == len(STATES)
 
 
 def test_states_are_learned() -> None:
