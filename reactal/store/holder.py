@@ -23,7 +23,7 @@ def this_process() -> dict[str, Any]:
 def is_living(holder: Mapping[str, Any], *, beat: float | None = None) -> bool:
     """Whether that process runs, as far as can be seen from here: at once on its own machine, else by its last beat (s)."""
     if holder["host"] == _host():
-        return _started(int(holder["pid"])) == holder["started"]
+        return _started(int(holder["pid"])) == str(holder["started"])
     return time.time() - float(holder["time"] if beat is None else beat) < STALE_SECONDS
 
 
