@@ -287,6 +287,8 @@ def resolve(given: Mapping[str, Any], *, base: Path, source: str) -> CampaignCon
         if isinstance(tree[end], str):
             tree[end] = _read_end(tree, end, base)
     tree["store"] = _absolute_store(tree["store"], base)
+    if isinstance(tree["training"], dict):
+        tree["training"]["start_from"] = _absolute_store(tree["training"]["start_from"], base)
     try:
         config = CampaignConfig.model_validate(tree)
     except ValidationError as error:

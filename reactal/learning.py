@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["Training"]
 
@@ -42,3 +42,12 @@ class Training(BaseModel):
     replay_buffer: Annotated[int, Field(ge=0)]
     ewc_strength: Positive
     scratch_every: Annotated[int, Field(ge=0)]
+    start_from: str | None
+    transfer: Literal["full", "features", "gradual"]
+    representation_rate: Positive
+
+    @model_validator(mode="after")
+    def _transfer_has_a_start(self) -> Training:
+        if self.transfer != "full" and self.start_from is None:
+            raise ValueError(f"transfer: {self.transfer} needs start_from, the model whose representation it keeps")
+        return self

@@ -26,6 +26,10 @@ def train(
     members: Annotated[int, typer.Option(min=1, help="Networks in the committee; their disagreement is the doubt.")] = 4,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each member.")] = None,
     hold_out: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share kept out, for the errors and the trust region.")] = 0.1,
+    start: Annotated[str | None, typer.Option("--from", help="Start from this model: a folder, or its URL in a store.")] = None,
+    transfer: Annotated[
+        str | None, typer.Option(help="With --from: full, features (the representation stays) or gradual (freed by layers).")
+    ] = None,
     campaign: Annotated[Path | None, typer.Option(help="Take model and training settings from this campaign file.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 0,
     store: StoreOption = DEFAULT_STORE,
@@ -40,6 +44,8 @@ def train(
       reactal train sn2-chloride@4 --out model --store sn2/.reactal/store
 
       reactal train labelled.extxyz --out model --members 8 --steps 2000
+
+      reactal train small.extxyz --out model --from other-model --transfer gradual
     """
     import numpy as np
 
@@ -57,8 +63,9 @@ def train(
     from reactal.potentials.export import write_committee  # these load torch, which a mistake above need not wait for
     from reactal.training.committee import assemble
 
-    trained = _train(used, _settings(campaign, steps, used), members=members, seed=seed)
-    about: dict[str, Any] = {"dataset": dataset, "rows": len(used), "seed": seed}
+    settings, warm, start = _plan(used, campaign, steps=steps, start=start, transfer=transfer, members=members)
+    trained = _train(used, settings, warm, members=members, seed=seed)
+    about: dict[str, Any] = {"dataset": dataset, "rows": len(used), "seed": seed, **({"start_from": start} if start else {})}
     committee = assemble(trained, **about)
     errors = _errors(committee, kept_out)
     write_committee(out, assemble(trained, **about, **errors))
@@ -70,29 +77,55 @@ def train(
         say(f"{members} members trained on {len(used)} labels{said}\nnext: reactal predict {out} FRAMES --out OUT")
 
 
-def _settings(campaign: Path | None, steps: int | None, frames: Frames) -> TrainingSettings:
+def _plan(
+    frames: Frames, campaign: Path | None, *, steps: int | None, start: str | None, transfer: str | None, members: int
+) -> tuple[TrainingSettings, list[bytes], str | None]:
+    """How to train, the weights to start from, and the model they are of. The option wins over the campaign file."""
     from dataclasses import replace
 
-    from reactal.training.settings import TrainingSettings
+    from reactal.errors import InputError
+    from reactal.potentials.export import read_committee
+    from reactal.training.settings import TRANSFERS, TrainingSettings
+    from reactal.training.transfer import starts_from
 
-    settings = TrainingSettings()
+    settings, model = TrainingSettings(), None
     if campaign is not None:
-        from reactal.config import load_config
-        from reactal.stages.baseline import settled_baseline
-        from reactal.stages.train import training_settings
+        settings, named = _of_campaign(campaign, frames)
+        start = start or named
+    if start is not None:
+        model = read_committee(start)
+        if campaign is None:
+            settings = replace(settings, architecture=model.architecture, baseline=model.baseline, prior_reach=model.prior.reach)
+    if transfer is not None:
+        if model is None or transfer not in TRANSFERS:
+            raise InputError(
+                f"--transfer {transfer}: write one of {', '.join(TRANSFERS)}, and the model to start from with --from"
+            )
+        settings = replace(settings, transfer=transfer)
+    settings = settings if steps is None else replace(settings, steps_first=steps)
+    if model is None:
+        return settings, [], None
+    settings = settings.for_transfer()
+    return settings, starts_from(model, frames, settings, members=members), start
 
-        config = load_config(campaign)
-        baseline = settled_baseline(config.training.baseline, config.theory.program, frames)
-        settings = training_settings(config, baseline=baseline)
-    return settings if steps is None else replace(settings, steps_first=steps)
+
+def _of_campaign(file: Path, frames: Frames) -> tuple[TrainingSettings, str | None]:
+    """A campaign's way to train, and the model that it starts from."""
+    from reactal.config import load_config
+    from reactal.stages.baseline import settled_baseline
+    from reactal.stages.train import training_settings
+
+    config = load_config(file)
+    baseline = settled_baseline(config.training.baseline, config.theory.program, frames)
+    return training_settings(config, baseline=baseline), config.training.start_from
 
 
-def _train(frames: Frames, settings: TrainingSettings, *, members: int, seed: int) -> list[Any]:
+def _train(frames: Frames, settings: TrainingSettings, warm: list[bytes], *, members: int, seed: int) -> list[Any]:
     from reactal.cli.progress import progress
     from reactal.training.committee import jobs, train_committee
     from reactal.training.seeds import derive_seed
 
-    work = jobs(frames, settings, seeds=[derive_seed(seed, "train", member) for member in range(members)])
+    work = jobs(frames, settings, seeds=[derive_seed(seed, "train", member) for member in range(members)], warm_starts=warm)
     trained = []
     with progress() as shown:
         shown.begin("train", total=members)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +65,8 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         huber_force=rule.huber_force,
         validation_share=rule.validation_share,
         continual=Continual(rule.continual, rule.replay_share, rule.replay_buffer, rule.ewc_strength),
+        transfer=rule.transfer,
+        representation_rate=rule.representation_rate,
         checkpoint_steps=rule.checkpoint_steps,
     )
 
@@ -78,9 +81,7 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
     rows = _rows(bench, state)
     bench.progress.begin(f"train {iteration}", total=config.model.networks)
     seeds = [derive_seed(config.seed, "train", iteration, member) for member in range(config.model.networks)]
-    warm = _starts(bench, state, iteration=iteration)
-    assert state.seeded is not None
-    settings = training_settings(config, baseline=state.seeded.baseline)
+    settings, warm = _starts(bench, state, rows, iteration=iteration)
     work = jobs(rows, settings, seeds=seeds, warm_starts=warm, checkpoints=_checkpoints(config, iteration))
     members = train_committee(work, submit=bench.submit())
     about = {
@@ -90,6 +91,7 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
         "theory": bench.theory.as_json(),
         "charge": config.charge,
         "multiplicity": config.multiplicity,
+        **({"start_from": config.training.start_from} if config.training.start_from else {}),
     }
     event = Trained(
         iteration=iteration,
@@ -107,13 +109,23 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
     return event
 
 
-def _starts(bench: Bench, state: CampaignState, *, iteration: int) -> list[bytes]:
-    """The last committee's weights, where there is one and this is no round to train from scratch."""
-    every = bench.config.training.scratch_every
-    if state.trained is None or (every and iteration % every == 0):
-        return []
-    before = bench.models.get(state.trained.model)
-    return [before[name] for name in sorted(before) if name.endswith(".safetensors")]
+def _starts(bench: Bench, state: CampaignState, rows: Frames, *, iteration: int) -> tuple[TrainingSettings, list[bytes]]:
+    """How the members are trained, and the weights they start from: the last committee's, where there is one and this is no
+    round to train from scratch; else those of the model that the campaign starts from, if any."""
+    from reactal.potentials.export import read_committee
+    from reactal.training.transfer import starts_from
+
+    rule = bench.config.training
+    assert state.seeded is not None
+    settings = training_settings(bench.config, baseline=state.seeded.baseline)
+    if state.trained is not None and not (rule.scratch_every and iteration % rule.scratch_every == 0):
+        before = bench.models.get(state.trained.model)
+        warm = [before[name] for name in sorted(before) if name.endswith(".safetensors")]
+        return replace(settings, transfer="full") if rule.transfer == "gradual" else settings, warm
+    if rule.start_from is None:
+        return settings, []
+    settings = settings.for_transfer()
+    return settings, starts_from(read_committee(rule.start_from), rows, settings, members=bench.config.model.networks)
 
 
 def _checkpoints(config: CampaignConfig, iteration: int) -> CheckpointPlace | None:

@@ -13,6 +13,7 @@ import torch
 from reactal.potentials.schnetpack import EnergyNetwork
 from reactal.training.batches import TrainingBatch
 from reactal.training.gradient import LossGradient, deviations, loss_of
+from reactal.training.schedule import optimiser_and_schedule
 from reactal.training.settings import TrainingSettings
 
 __all__ = ["CurvePoint", "Diverged", "MemberModule", "Memory", "Progress"]
@@ -87,7 +88,9 @@ class MemberModule(lightning.LightningModule):
             raise Diverged(f"loss {value:.3g} at step {self.done + 1}")
         for parameter, slope in zip(self._live, gradients, strict=True):
             parameter.grad = slope
-        torch.nn.utils.clip_grad_norm_(self._live, self.settings.gradient_clip)
+        optimiser: Any = self.optimizers(use_pl_optimizer=False)
+        moving = [p for group in optimiser.param_groups if group["lr"] for p in group["params"]]
+        torch.nn.utils.clip_grad_norm_(moving, self.settings.gradient_clip)
         self.optimizers().step()  # type: ignore[union-attr]
         self.lr_schedulers().step()  # type: ignore[union-attr]
 
@@ -105,17 +108,7 @@ class MemberModule(lightning.LightningModule):
             self.progress(step, self.steps, self._losses[-1])
 
     def configure_optimizers(self) -> Any:
-        settings, start = self.settings, self.learning_rate
-        optimiser = torch.optim.AdamW(self._live, lr=start, weight_decay=settings.weight_decay, fused=True)
-        end = settings.learning_rate_end / start
-
-        def factor(step: int) -> float:
-            if step < settings.warmup:
-                return (step + 1) / settings.warmup
-            done = (step - settings.warmup) / max(self.steps - settings.warmup, 1)
-            return end + (1 - end) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        optimiser, schedule = optimiser_and_schedule(self.network, self.settings, rate=self.learning_rate, steps=self.steps)
         if self._before is not None:
             _, tensors, plain = self._before
             slots: dict[int, dict[str, torch.Tensor]] = {}
@@ -125,8 +118,8 @@ class MemberModule(lightning.LightningModule):
                     number, _, slot = place.partition("/")
                     slots.setdefault(int(number), {})[slot] = value
             optimiser.load_state_dict({"state": slots, "param_groups": plain["groups"]})
-            scheduler.load_state_dict(dict(plain["scheduler"]))
-        return [optimiser], [scheduler]
+            schedule.load_state_dict(dict(plain["schedule"]))
+        return [optimiser], [schedule]
 
     def transfer_batch_to_device(self, batch: TrainingBatch, *_: Any) -> TrainingBatch:
         return batch  # made where it is used
@@ -135,7 +128,7 @@ class MemberModule(lightning.LightningModule):
 
     def _memory(self) -> Memory:
         optimiser = self.optimizers(use_pl_optimizer=False).state_dict()  # type: ignore[union-attr]
-        plain = {"groups": optimiser["param_groups"], "scheduler": self.lr_schedulers().state_dict()}  # type: ignore[union-attr]
+        plain = {"groups": optimiser["param_groups"], "schedule": self.lr_schedulers().state_dict()}  # type: ignore[union-attr]
         curve = [[float(value) for value in astuple(point)] for point in self.curve]
         tensors = {
             "losses": torch.tensor(self._losses, dtype=torch.float64),

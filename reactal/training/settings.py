@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal, final
+from dataclasses import dataclass, field, replace
+from typing import Literal, final, get_args
 
 from reactal.chem import Frames
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.baseline import Baseline
 
-__all__ = ["SQUARED", "Continual", "Pair", "TrainingSettings"]
+__all__ = ["SQUARED", "TRANSFERS", "Continual", "Pair", "TrainingSettings", "Transfer"]
 
 Pair = tuple[float, float]  # of energy and forces
 SQUARED: Pair = (math.inf, math.inf)
+Transfer = Literal["full", "features", "gradual"]
+TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 
 
 @final
@@ -74,6 +76,8 @@ class TrainingSettings:
     restarts: int = 3
     trace_from: int = 200  # steps; fewer do not repay the second that a trace of the step takes
     continual: Continual = Continual()
+    transfer: Transfer = "full"  # features: the representation stays as it was; gradual: layer after layer begins to learn
+    representation_rate: float = 1.0  # times the learning rate of the head
     checkpoint_steps: int = 0  # after how many a job that names a place for it keeps its state; 0: never
 
     @property
@@ -85,6 +89,10 @@ class TrainingSettings:
     def loss_widths(self) -> Pair:
         """Of energy and forces: beyond these errors count linearly."""
         return SQUARED if self.loss == "squared" else (self.huber_energy, self.huber_force)
+
+    def for_transfer(self) -> TrainingSettings:
+        """For the first training that starts from a model of elsewhere: as long as one from scratch, and no row is old to it."""
+        return replace(self, steps_warm=self.steps_first, continual=Continual())
 
     def left_of(self, frames: Frames) -> Frames:
         """The structures with what is left to learn for labels."""
