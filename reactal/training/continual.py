@@ -41,11 +41,12 @@ def mixed(old: Ints, new: Ints, *, share: float, size: int, steps: int, rng: np.
     """
     replayed = min(round(share * size), size - 1)
     streams = []
-    for rows, count, draws in zip((old, new), (replayed, size - replayed), rng.spawn(2), strict=True):
+    *sources, order = rng.spawn(3)
+    for rows, count, draws in zip((old, new), (replayed, size - replayed), sources, strict=True):
         if count and len(rows):
             streams.append(shuffled(rows, size=count, steps=steps, rng=draws))
     for parts in zip(*streams, strict=True):
-        yield np.concatenate(parts)
+        yield order.permutation(np.concatenate(parts))  # a head of several answers for the places that are its own
 
 
 def with_own_predictions(data: TrainingSet, rows: Ints, network: EnergyNetwork) -> TrainingSet:

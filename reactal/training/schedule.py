@@ -16,6 +16,7 @@ __all__ = ["optimiser_and_schedule"]
 Factor = Callable[[int], float]  # of the learning rate after so many steps
 Group = tuple[Sequence[torch.nn.Parameter], Factor]
 LAYER = re.compile(r"\.(\d+)(?:\.|$)")
+HEADS = ("outnet.", "others.")
 UNFROZEN_BY = 0.5  # of the steps, every layer learns
 
 
@@ -43,8 +44,8 @@ def optimiser_and_schedule(
 def _groups(network: EnergyNetwork, settings: TrainingSettings, course: Factor, steps: int) -> list[Group]:
     if settings.transfer == "full" and settings.representation_rate == 1:
         return [(list(network.parameters()), course)]
-    head: Group = (list(network.outnet.parameters()), course)
-    below = {name: parameter for name, parameter in network.named_parameters() if not name.startswith("outnet.")}
+    head: Group = ([parameter for name, parameter in network.named_parameters() if name.startswith(HEADS)], course)
+    below = {name: parameter for name, parameter in network.named_parameters() if not name.startswith(HEADS)}
     times = settings.representation_rate
     if settings.transfer != "gradual":
         begin = math.inf if settings.transfer == "features" else 0

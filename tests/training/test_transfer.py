@@ -107,11 +107,11 @@ def test_layers_are_freed_from_the_head_downwards(kind: str) -> None:
 
 
 def test_the_representation_has_a_rate_of_its_own() -> None:
-    network = build_network(SMALL.architecture, seed=0)
+    network = build_network(replace(SMALL.architecture, heads=3), seed=0)
     whole, slow = (rates(network, replace(SMALL, representation_rate=times), steps=80) for times in (1.0, 0.1))
     for one, other in zip(whole, slow, strict=True):
         for name, rate in one.items():
-            assert other[name] == pytest.approx(rate * (1 if name.startswith("outnet.") else 0.1))
+            assert other[name] == pytest.approx(rate * (1 if name.startswith(("outnet.", "others.")) else 0.1))
 
 
 def test_a_model_that_is_no_start_is_refused(model: Committee) -> None:
