@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ["label", "parse_theory"]
 
+ProgramOption = Annotated[
+    str, typer.Option(help="psi4, pyscf, xtb, qcengine, ase (emt/none), pool (a labelled file) or teacher (a model).")
+]
+KeywordOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the program, as a campaign's theory.keywords; repeatable.")
+]
+StateOption = Annotated[
+    list[str] | None, typer.Option(metavar="FORMULA=CHARGE,MULTIPLICITY", help="For one formula, as in OH=-1,1; repeatable.")
+]
+
 
 def label(
     frames: Annotated[Path, typer.Argument(metavar="FRAMES", help="Geometries in any format that ASE reads.")],
@@ -28,18 +38,12 @@ def label(
     multiplicity: Annotated[
         str | None, typer.Option(help="Spin multiplicity, or lowest for 1 and 2 by parity where the file has none; else 1.")
     ] = None,
-    state: Annotated[
-        list[str] | None, typer.Option(metavar="FORMULA=CHARGE,MULTIPLICITY", help="For one formula, as in OH=-1,1; repeatable.")
-    ] = None,
+    state: StateOption = None,
     slots: SlotsOption = 0,
     cluster: ClusterOption = "none",
     timeout: TimeoutOption = 600.0,
-    program: Annotated[
-        str, typer.Option(help="psi4, pyscf, xtb, qcengine, ase (emt/none), pool (a labelled file) or teacher (a model).")
-    ] = "psi4",
-    keyword: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the program, as a campaign's theory.keywords; repeatable.")
-    ] = None,
+    program: ProgramOption = "psi4",
+    keyword: KeywordOption = None,
     store: StoreOption = DEFAULT_STORE,
     json: JsonOption = False,
 ) -> None:
