@@ -92,8 +92,8 @@ def curvature(network: EnergyNetwork, data: TrainingSet, rows: Ints, *, weights:
 def held_back(gradient: LossGradient, parameters: Sequence[torch.Tensor], stiffness: Tensors, *, strength: float) -> LossGradient:
     """The loss and strength / 2 * stiffness * (distance of each weight from where it is now)^2, with its gradient.
 
-    Elastic weight consolidation: Kirkpatrick et al., Proc. Natl. Acad. Sci. 114, 3521 (2017). With the curvature of the old rows'
-    loss as the stiffness, a strength of 1 holds as those rows would.
+    Elastic weight consolidation: Kirkpatrick et al., Proc. Natl. Acad. Sci. 114, 3521 (2017). The curvature of the old rows' loss
+    is the stiffness. Weights move together, and the diagonal knows them one by one: it takes a strength of hundreds to hold them.
     """
     anchor = [p.detach().clone() for p in parameters]
 

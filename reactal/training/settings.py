@@ -25,13 +25,14 @@ class Continual:
 
     `none`: all rows alike. `replay`: `share` of each batch is drawn from old rows, the `buffer` newest of them (0: from all).
     `distil`: the same, with what the weights to start from predict for labels of the old rows (learning without forgetting).
-    `ewc`: new rows alone, and each weight is held where it was, by `strength` times the curvature of the loss on the old rows.
+    `ewc`: new rows alone, and each weight is held where it was, by `strength` times the curvature of the loss on the old rows;
+    `replay` remembers more and learns more (benchmarks/continual.py).
     """
 
     kind: Literal["none", "replay", "ewc", "distil"] = "none"
     share: float = 0.5
     buffer: int = 0
-    strength: float = 1.0
+    strength: float = 1000.0
 
     @property
     def replayed(self) -> float:
