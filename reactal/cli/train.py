@@ -64,7 +64,7 @@ def train(
     from reactal.training.committee import assemble
 
     settings, warm, start = _plan(used, campaign, steps=steps, start=start, transfer=transfer, members=members)
-    trained = _train(used, settings, warm, members=members, seed=seed)
+    trained = _train(used, settings, warm, networks=_networks(settings, members), seed=seed)
     about: dict[str, Any] = {"dataset": dataset, "rows": len(used), "seed": seed, **({"start_from": start} if start else {})}
     committee = assemble(trained, **about)
     errors = _errors(committee, kept_out)
@@ -106,7 +106,12 @@ def _plan(
     if model is None:
         return settings, [], None
     settings = settings.for_transfer()
-    return settings, starts_from(model, frames, settings, members=members), start
+    return settings, starts_from(model, frames, settings, members=_networks(settings, members)), start
+
+
+def _networks(settings: TrainingSettings, members: int) -> int:
+    """A shared committee is one network that has all the heads."""
+    return 1 if settings.architecture.heads > 1 else members
 
 
 def _of_campaign(file: Path, frames: Frames) -> tuple[TrainingSettings, str | None]:
@@ -120,19 +125,19 @@ def _of_campaign(file: Path, frames: Frames) -> tuple[TrainingSettings, str | No
     return training_settings(config, baseline=baseline), config.training.start_from
 
 
-def _train(frames: Frames, settings: TrainingSettings, warm: list[bytes], *, members: int, seed: int) -> list[Any]:
+def _train(frames: Frames, settings: TrainingSettings, warm: list[bytes], *, networks: int, seed: int) -> list[Any]:
     from reactal.cli.progress import progress
     from reactal.training.committee import jobs, train_committee
     from reactal.training.seeds import derive_seed
 
-    work = jobs(frames, settings, seeds=[derive_seed(seed, "train", member) for member in range(members)], warm_starts=warm)
+    work = jobs(frames, settings, seeds=[derive_seed(seed, "train", member) for member in range(networks)], warm_starts=warm)
     trained = []
     with progress() as shown:
-        shown.begin("train", total=members)
+        shown.begin("train", total=networks)
         for job in work:
             trained += train_committee([job])
             shown.update(len(trained))
-        shown.end(f"{members} members on {len(frames)} labels")
+        shown.end(f"{networks} network{'' if networks == 1 else 's'} on {len(frames)} labels")
     return trained
 
 

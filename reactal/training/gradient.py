@@ -111,17 +111,19 @@ def _trace(
 def _flat(batch: TrainingBatch) -> list[torch.Tensor]:
     atoms = batch.atoms
     whole = [atoms.positions.detach(), batch.energy, batch.forces, batch.weight, batch.component_share]
-    return [*whole, atoms.numbers, atoms.owner, atoms.first, atoms.second, *(() if atoms.shift is None else (atoms.shift,))]
+    assert atoms.states is not None  # `TrainingSet` always says them
+    rest = [atoms.numbers, atoms.owner, atoms.first, atoms.second, atoms.states]
+    return [*whole, *rest, *(() if atoms.shift is None else (atoms.shift,))]
 
 
 def _batch(tensors: Tensors) -> TrainingBatch:
-    positions, energy, forces, weight, component_share, numbers, owner, first, second, *shift = tensors
-    atoms = AtomBatch(numbers, positions, owner, first, second, len(energy), *shift)
+    positions, energy, forces, weight, component_share, numbers, owner, first, second, states, *shift = tensors
+    atoms = AtomBatch(numbers, positions, owner, first, second, len(energy), *shift, states=states)
     return TrainingBatch(atoms, energy, forces, weight, component_share)
 
 
 def _example(shapes: tuple[tuple[int, ...], ...]) -> list[torch.Tensor]:
     """Tensors of these shapes that can be evaluated: atom 0 as the first of every pair, atom 1 as the second."""
     real = [torch.rand(shape) for shape in shapes[:5]]
-    numbers, owner, first, second = (torch.zeros(shape, dtype=torch.int64) for shape in shapes[5:9])
-    return [*real, numbers + 1, owner, first, second + 1, *(torch.zeros(shape) for shape in shapes[9:])]
+    numbers, owner, first, second, states = (torch.zeros(shape, dtype=torch.int64) for shape in shapes[5:10])
+    return [*real, numbers + 1, owner, first, second + 1, states, *(torch.zeros(shape) for shape in shapes[10:])]
