@@ -118,7 +118,8 @@ def _flat(batch: TrainingBatch) -> list[torch.Tensor]:
 
 def _batch(tensors: Tensors) -> TrainingBatch:
     positions, energy, forces, weight, component_share, numbers, owner, first, second, states, *shift = tensors
-    atoms = AtomBatch(numbers, positions, owner, first, second, len(energy), *shift, states=states)
+    offset = shift[0] if shift else None
+    atoms = AtomBatch(numbers, positions, owner, first, second, len(energy), shift=offset, states=states)
     return TrainingBatch(atoms, energy, forces, weight, component_share)
 
 
