@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ __all__ = ["up"]
 HOST = "127.0.0.1"
 PREFECT_PORT, MLFLOW_PORT, DASK_PORT = 4200, 5000, 8787  # where people look; others where these are taken
 STOP_SECONDS = 10.0
+POLL_SECONDS = 0.3
 
 
 def up(
@@ -50,11 +52,23 @@ def up(
         prefect.wait()
         prefect.publish()
         links = {"prefect": prefect.page, "mlflow": f"http://{HOST}:{mlflow_port}", "dask": _dask(), "folder": str(folder)}
-        _show(links, json=json)
-        with suppress(KeyboardInterrupt):
-            mlflow.wait()
-            announce(f"MLflow's page has ended by itself; see {folder / 'mlflow' / 'server.log'}")
-            raise typer.Exit(1)
+        with suppress(KeyboardInterrupt), _interrupts() as asked:
+            _show(links, json=json)
+            while not asked.wait(POLL_SECONDS):
+                if mlflow.poll() is not None:
+                    announce(f"MLflow's page has ended by itself; see {folder / 'mlflow' / 'server.log'}")
+                    raise typer.Exit(1)
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Set by Ctrl-C. Raised in the wrong moment, in a callback of the garbage collector, an interrupt would be lost."""
+    asked = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def free_port(wanted: int) -> int:

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,12 +59,12 @@ def test_a_cancelled_job_costs_one_label_at_most(
     structures = hydrogens(COUNT)
     with connect_jobs(SECTION, 1, folder) as client:
         pool = DaskLabelPool(client, store, THEORY, growth=growth_by_jobs(SECTION, 1, folder))
-        outcomes = iter(pool.label(structures))
-        found = [next(outcomes) for _ in range(BEFORE)]
-        until(lambda: len(executions(log)) > BEFORE, "the next label")
-        victim = job_of(latest_pid(log))
-        subprocess.run(["scancel", victim], check=True, env=os.environ)
-        found += outcomes
+        with ThreadPoolExecutor(1) as thread:
+            labelling = thread.submit(lambda: list(pool.label(structures)))
+            until(lambda: len(executions(log)) > BEFORE, "the next label", deadline_s=150.0)
+            victim = job_of(latest_pid(log))
+            subprocess.run(["scancel", victim], check=True, env=os.environ)
+            found = labelling.result()
         assert victim not in slurm_jobs(slurm_environment)
         pool.close()
     assert sorted(outcome.index for outcome in found) == list(range(COUNT))

@@ -78,7 +78,7 @@ def test_files_without_a_baseline_are_as_they_were_and_with_one_no_older_version
     assert b"baseline" not in b"".join(files.values())
     assert load_committee(files).baseline is None
     assert b"member-2" in with_baseline["member-00.safetensors"]
-    strange = with_baseline["member-00.safetensors"].replace(b"member-2", b"member-3")
+    strange = with_baseline["member-00.safetensors"].replace(b"member-2", b"member-9")
     with pytest.raises(DamagedPotential, match="update reactal"):
         load_committee({**with_baseline, "member-00.safetensors": strange})
 
