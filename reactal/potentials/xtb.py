@@ -176,8 +176,10 @@ def _answer(method: str, frames: Frames, i: int) -> XtbAnswer | None:
     """Of structure i, by the calling thread's own calculators."""
     mine: dict[str, Xtb] = _mine.__dict__
     rows = frames.atoms(i)
+    if method not in mine:
+        mine[method] = Xtb(method)
     try:
-        return mine.setdefault(method, Xtb(method)).single_point(
+        return mine[method].single_point(
             frames.numbers[rows].tolist(),
             frames.positions[rows],
             charge=int(frames.charge[i]),

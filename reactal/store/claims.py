@@ -40,13 +40,15 @@ class Claims:
         key = _key(theory, structure)
         mine = self._take(key)
         done = threading.Event()
+        renewing = threading.Thread(target=self._renew, args=(key, done), name="claim", daemon=True)
         if mine:
-            threading.Thread(target=self._renew, args=(key, done), name="claim", daemon=True).start()
+            renewing.start()
         try:
             yield mine
         finally:
             done.set()
             if mine:
+                renewing.join()  # a last beat must not come after the end
                 with suppress(StoreError):  # it is void once this process ends
                     self._objects.delete(key)
 

@@ -82,7 +82,5 @@ def test_it_is_renewed_as_long_as_it_is_held(shared_store: ObjectStore, monkeypa
         while json.loads(shared_store.get("claims/theory/structure"))["time"] == first:
             assert time.monotonic() < end, "no beat"
             time.sleep(0.01)
-    names = [thread.name for thread in threading.enumerate()]
-    while "claim" in names:
-        names = [thread.name for thread in threading.enumerate()]
+    assert "claim" not in [thread.name for thread in threading.enumerate()]
     assert list(shared_store.list("claims/")) == []
