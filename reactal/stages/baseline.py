@@ -1,7 +1,7 @@
 """Which cheap method a campaign's models are trained on top of: settled once, on the first path, and kept in the journal.
 
-The reactions of benchmarks/reactions.py took a fifth more labels in the median without GFN2-xTB underneath (docs/performance.md); but
-a prediction is worth nothing where it does not converge, so that `auto` takes it only where it holds from end to end.
+The reactions of benchmarks/reactions.py took a fifth more labels in the median without GFN2-xTB underneath (docs/performance.md);
+but a prediction is worth nothing where it does not converge, so that `auto` takes it only where it holds from end to end.
 """
 
 from __future__ import annotations
