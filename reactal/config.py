@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast, final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from reactal.chem import Structure, Theory
 from reactal.chem.elements import formula
@@ -20,124 +20,27 @@ from reactal.clusters import Cluster, refuse_unknown_words
 from reactal.errors import ConfigError, MismatchedEnds
 from reactal.learning import Training
 from reactal.resources import Resources
+from reactal.sections import (
+    Breaker,
+    Budget,
+    CalibrationSection,
+    Count,
+    Exploration,
+    MlflowTracking,
+    Model,
+    NoTracking,
+    Section,
+    Seeding,
+    SelectionSection,
+    TheorySection,
+    Verification,
+)
 
 __all__ = ["CampaignConfig", "defaults", "load_config", "load_resolved", "minimal_campaign", "science_changes"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class TheorySection(_Section):
-    program: Literal["psi4", "ase", "xtb", "pyscf", "qcengine", "pool", "teacher"]
-    method: str
-    basis: str
-    keywords: dict[str, str | int | float | bool]
-
-    def theory(self) -> Theory:
-        return Theory(self.program, self.method, self.basis, tuple(self.keywords.items()))
-
-
-class Seeding(_Section):
-    relax_steps: Annotated[int, Field(ge=0)]
-    relax_force: Positive
-    path: Literal["xtb", "geodesic"]
-    images: Annotated[int, Field(ge=5)]
-    jitter: Annotated[float, Field(ge=0, le=0.2)]
-    rattle: Annotated[float, Field(ge=0, le=0.2)]
-
-
-class Model(_Section):
-    kind: Literal["painn", "schnet", "so3net", "field_schnet"]
-    features: Count
-    interactions: Count
-    cutoff: Positive
-    states: bool
-    members: Annotated[int, Field(ge=2)]
-    committee: Literal["full", "shared"]
-
-    @property
-    def networks(self) -> int:
-        """How many are trained: one for every member, or one with as many heads."""
-        return self.members if self.committee == "full" else 1
-
-
-class Exploration(_Section):
-    band_steps: Count
-    band_force: Positive
-    band_cap: Positive
-    saddle_cap: Positive
-    saddle_energy: Positive
-    replicas: Annotated[int, Field(ge=0)]
-    temperature: Positive
-    timestep: Positive
-    dynamics_fs: Positive
-    friction_per_fs: Positive
-    trust: Positive
-    trust_error: Positive
-
-
-class SelectionSection(_Section):
-    batch: Annotated[int, Field(ge=4)]
-    focus_batch: Annotated[int, Field(ge=4)]
-    random_share: Share
-    duplicate: Annotated[float, Field(ge=0)]
-    focus_force: Positive
-    focus_energy: Positive
-    focus_disagreement: Positive
-
-
-class CalibrationSection(_Section):
-    coverage: Annotated[float, Field(gt=0.5, lt=1.0)]
-
-
-class Verification(_Section):
-    barrier_tolerance: Positive
-    force_tolerance: Positive
-    consecutive: Count
-    probe_steps: Annotated[int, Field(ge=0)]
-    way_points: Annotated[int, Field(ge=0)]
-    way_force: Positive
-    way_energy: Positive
-    random_arm_mae: Positive
-    proof: Annotated[int, Field(ge=0)]
-    proof_batch: Count
-    stability: bool
-    stability_margin: Positive
-
-
-class Budget(_Section):
-    labels: Count
-    core_hours: Positive | None
-    minutes: Positive | None
-    money: Positive | None
-    price_per_core_hour: Annotated[float, Field(ge=0)]
-
-
-class Breaker(_Section):
-    share: Annotated[float, Field(gt=0, le=1)]
-    least: Count
-
-
-class MlflowTracking(_Section):
-    kind: Literal["mlflow"]
-    uri: str | None = None
-    experiment: str = "reactal"
-
-
-class NoTracking(_Section):
-    kind: Literal["none"]
-    uri: str | None = None
-    experiment: str = "reactal"
-
-
 @final
-class CampaignConfig(_Section):
+class CampaignConfig(Section):
     """A whole campaign file, resolved: defaults filled in, geometries read. What it cannot be, it does not become."""
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]

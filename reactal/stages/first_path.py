@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactal.chem import Structure
-from reactal.config import Seeding
 from reactal.exploration.neb import Band, BandSettings, relax_band
 from reactal.exploration.paths import geodesic_path
 from reactal.potentials.base import Potential
 from reactal.potentials.xtb import XtbPotential, xtb_is_installed
+from reactal.sections import Seeding
 
 __all__ = ["first_path"]
 

@@ -12,13 +12,13 @@ import pytest
 
 from reactal.chem import FailureKind, Frames, Label, LabelFailure, Structure, Theory
 from reactal.chem.convert import write_frames
-from reactal.config import TheorySection
 from reactal.errors import ConfigError, UnknownTheory
 from reactal.labeling.lookup import lookup_theory
 from reactal.labeling.pinned import content_of
 from reactal.labeling.programs import PROGRAMS, check_theory, make_labeler
 from reactal.labeling.teacher import teacher_theory
 from reactal.potentials.export import write_committee
+from reactal.sections import TheorySection
 from tests.labeling.molecules import hydroxyl, water, waters
 from tests.potentials.surface import committee_of_random_networks
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from reactal.chem import Frames, Structure
-from reactal.config import Training
 from reactal.errors import ConfigError, DamagedPotential, UnknownElement
+from reactal.learning import Training
 from reactal.potentials.baseline import Baseline
 from reactal.potentials.committee import Committee
 from reactal.potentials.export import INDEX, load_committee, save_committee

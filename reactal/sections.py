@@ -1,0 +1,137 @@
+"""The campaign file's sections, but for the large ones that have modules of their own: what may stand in each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reactal.chem import Theory
+
+__all__ = [
+    "Breaker",
+    "Budget",
+    "CalibrationSection",
+    "Count",
+    "Exploration",
+    "MlflowTracking",
+    "Model",
+    "NoTracking",
+    "Section",
+    "Seeding",
+    "SelectionSection",
+    "TheorySection",
+    "Verification",
+]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class TheorySection(Section):
+    program: Literal["psi4", "ase", "xtb", "pyscf", "qcengine", "pool", "teacher"]
+    method: str
+    basis: str
+    keywords: dict[str, str | int | float | bool]
+
+    def theory(self) -> Theory:
+        return Theory(self.program, self.method, self.basis, tuple(self.keywords.items()))
+
+
+class Seeding(Section):
+    relax_steps: Annotated[int, Field(ge=0)]
+    relax_force: Positive
+    path: Literal["xtb", "geodesic"]
+    images: Annotated[int, Field(ge=5)]
+    jitter: Annotated[float, Field(ge=0, le=0.2)]
+    rattle: Annotated[float, Field(ge=0, le=0.2)]
+
+
+class Model(Section):
+    kind: Literal["painn", "schnet", "so3net", "field_schnet"]
+    features: Count
+    interactions: Count
+    cutoff: Positive
+    states: bool
+    members: Annotated[int, Field(ge=2)]
+    committee: Literal["full", "shared"]
+
+    @property
+    def networks(self) -> int:
+        """How many are trained: one for every member, or one with as many heads."""
+        return self.members if self.committee == "full" else 1
+
+
+class Exploration(Section):
+    band_steps: Count
+    band_force: Positive
+    band_cap: Positive
+    saddle_cap: Positive
+    saddle_energy: Positive
+    replicas: Annotated[int, Field(ge=0)]
+    temperature: Positive
+    timestep: Positive
+    dynamics_fs: Positive
+    friction_per_fs: Positive
+    trust: Positive
+    trust_error: Positive
+
+
+class SelectionSection(Section):
+    batch: Annotated[int, Field(ge=4)]
+    focus_batch: Annotated[int, Field(ge=4)]
+    random_share: Share
+    duplicate: Annotated[float, Field(ge=0)]
+    focus_force: Positive
+    focus_energy: Positive
+    focus_disagreement: Positive
+
+
+class CalibrationSection(Section):
+    coverage: Annotated[float, Field(gt=0.5, lt=1.0)]
+
+
+class Verification(Section):
+    barrier_tolerance: Positive
+    force_tolerance: Positive
+    consecutive: Count
+    probe_steps: Annotated[int, Field(ge=0)]
+    way_points: Annotated[int, Field(ge=0)]
+    way_force: Positive
+    way_energy: Positive
+    random_arm_mae: Positive
+    proof: Annotated[int, Field(ge=0)]
+    proof_batch: Count
+    stability: bool
+    stability_margin: Positive
+
+
+class Budget(Section):
+    labels: Count
+    core_hours: Positive | None
+    minutes: Positive | None
+    money: Positive | None
+    price_per_core_hour: Annotated[float, Field(ge=0)]
+
+
+class Breaker(Section):
+    share: Annotated[float, Field(gt=0, le=1)]
+    least: Count
+
+
+class MlflowTracking(Section):
+    kind: Literal["mlflow"]
+    uri: str | None = None
+    experiment: str = "reactal"
+
+
+class NoTracking(Section):
+    kind: Literal["none"]
+    uri: str | None = None
+    experiment: str = "reactal"
