@@ -1,0 +1,1 @@
+"""What a potential can be trusted with: accuracy, barriers, vibrations, dynamics, doubt, price; and a verdict for each goal."""
