@@ -1,6 +1,6 @@
 """The execution log: one line for each calculation that was begun, whoever began it.
 
-Set REACTAL_LABEL_LOG to a file and count its lines to see what a campaign really paid for. `psi4_worker.py` writes the
+Set REACTAL_LABEL_LOG to a file and count its lines to see what a campaign really paid for. `psi4_worker` writes the
 same lines by itself, since it knows nothing of reactal.
 """
 

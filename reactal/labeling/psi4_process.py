@@ -1,4 +1,4 @@
-"""A running `psi4_worker.py`: start, ask with a deadline, end. Knows nothing of chemistry."""
+"""A running `psi4_worker`: start, ask with a deadline, end. Knows nothing of chemistry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reactal.labeling.scratch import ScratchFolder
 
 __all__ = ["Psi4Process"]
 
-PROGRAM = Path(__file__).with_name("psi4_worker.py")
+PROGRAM = Path(__file__).with_name("psi4_worker")
 LOGS = ("psi4.log", "stdout.log")
 LOG_TAIL = 3000  # characters
 START_SECONDS = 120.0  # a cold import from a network disk

@@ -10,7 +10,7 @@ import pytest
 from reactal.chem import Label, Structure, Theory
 from reactal.labeling.base import LabelingResources
 from reactal.labeling.psi4 import Psi4Labeler
-from reactal.labeling.psi4_worker import SAMPLE, UNEXPLAINED, is_another_state
+from reactal.labeling.psi4_worker.neighbours import SAMPLE, UNEXPLAINED, is_another_state
 from reactal.units import HARTREE
 from tests.labeling.molecules import hydroxyl, water
 
