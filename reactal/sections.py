@@ -108,6 +108,7 @@ class Verification(Section):
     random_arm_mae: Positive
     proof: Annotated[int, Field(ge=0)]
     proof_batch: Count
+    descent: Literal["quasi_newton", "irc"]
     stability: bool
     stability_margin: Positive
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from reactal.campaign.decide import nearly_right
 from reactal.campaign.state import CampaignState
 from reactal.exploration.descent import Descent, descend
+from reactal.exploration.irc import follow_irc
 from reactal.exploration.neb import Band
 from reactal.exploration.saddle import SaddleLimits, SaddlePoint, find_saddle
 from reactal.potentials.base import Potential
@@ -35,8 +36,15 @@ def best_saddle(
     found: list[tuple[SaddlePoint, tuple[Descent, ...]]] = []
     for start, hint in starts:
         saddle = find_saddle(potential, ends.reactant, start, mode_hint=hint, limits=limits)
-        descents = descend(potential, ends.reactant, saddle) if saddle.refused is None and saddle.negative_modes else ()
+        descents = _down(bench, potential, ends, saddle) if saddle.refused is None and saddle.negative_modes else ()
         if saddle.first_order and {ends.name(way.positions) for way in descents} == {"reactant", "product"}:
             return saddle, descents
         found.append((saddle, descents))
     return max(reversed(found), key=lambda one: one[0].first_order)
+
+
+def _down(bench: Bench, potential: Potential, ends: Ends, saddle: SaddlePoint) -> tuple[Descent, ...]:
+    """Both ways down, as `verification.descent` says."""
+    if bench.config.verification.descent == "irc":
+        return tuple(side.descent(ends.reactant.numbers) for side in follow_irc(potential, ends.reactant, saddle))
+    return descend(potential, ends.reactant, saddle)

@@ -59,3 +59,14 @@ def test_without_a_test_the_top_of_the_band_is_where_to_begin(bench: Bench) -> N
     saddle, _ = best_saddle(bench, CampaignState(seeded=seeded(bench)), leps_surface(), band, ENDS)
     assert saddle.first_order
     assert distances(SADDLE, saddle.positions) == pytest.approx([0.926, 0.926], abs=5e-3)
+
+
+def test_the_intrinsic_reaction_coordinate_goes_down_where_it_is_asked_for(bench: Bench) -> None:
+    state = state_with(bench, force=0.3)
+    steep = bench.config.verification.model_copy(update={"descent": "irc"})
+    asked = replace(bench, config=bench.config.model_copy(update={"verification": steep}))
+    _, ways = best_saddle(asked, state, leps_surface(), bent_band(), ENDS)
+    assert {ENDS.name(way.positions) for way in ways} == {"reactant", "product"}
+    for way in ways:  # three hydrogens: equal mass-weighted steps are equal steps
+        steps = np.linalg.norm(np.diff(way.trajectory, axis=0).reshape(len(way.trajectory) - 1, -1), axis=1)
+        assert steps[1:-1] == pytest.approx(steps[1], rel=0.05)
