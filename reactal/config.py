@@ -26,6 +26,7 @@ from reactal.sections import (
     CalibrationSection,
     Count,
     Exploration,
+    Goals,
     MlflowTracking,
     Model,
     NoTracking,
@@ -58,6 +59,7 @@ class CampaignConfig(Section):
     selection: SelectionSection
     calibration: CalibrationSection
     verification: Verification
+    validation: Goals
     budget: Budget
     breaker: Breaker
     store: str
@@ -88,7 +90,7 @@ class CampaignConfig(Section):
 
 
 _NOT_SCIENCE = frozenset(
-    {"schema", "name", "store", "single_writer", "resources", "cluster", "tracking", "budget", "breaker"}
+    {"schema", "name", "store", "single_writer", "resources", "cluster", "tracking", "budget", "breaker", "validation"}
     | {"training.checkpoint_steps"}
 )
 

@@ -14,6 +14,7 @@ __all__ = [
     "CalibrationSection",
     "Count",
     "Exploration",
+    "Goals",
     "MlflowTracking",
     "Model",
     "NoTracking",
@@ -111,6 +112,20 @@ class Verification(Section):
     descent: Literal["quasi_newton", "irc"]
     stability: bool
     stability_margin: Positive
+
+
+class Goals(Section):
+    """What a potential must reach to be called good. Only a validation's verdict looks at it."""
+
+    energy: Positive  # eV an atom, mean absolute error
+    force: Positive  # eV/angstrom, mean absolute error of the components
+    correlation: Annotated[float, Field(gt=0.0, le=1.0)]  # of the model's force components with the reference's
+    strained: Annotated[float, Field(ge=1.0)]  # times the force error that is allowed elsewhere
+    barrier: Positive  # kcal/mol, largest error of forward, reverse and reaction energy
+    frequency: Positive  # cm^-1, mean absolute error
+    stable_fs: Positive  # that dynamics stays physical
+    stable_share: Annotated[float, Field(gt=0.0, le=1.0)]  # in so many of all runs
+    coverage_gap: Annotated[float, Field(gt=0.0, lt=0.5)]  # by which coverage may fall short of what is promised
 
 
 class Budget(Section):
