@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -12,12 +13,13 @@ from reactal.chem import Frames, Structure
 from reactal.exploration.band_forces import BandForces, band_forces, tangents
 from reactal.exploration.band_steps import BandSteps
 from reactal.exploration.contacts import least_contact
+from reactal.exploration.lockstep import Search, in_lockstep
 from reactal.exploration.metric import ScaledDistances
 from reactal.exploration.modes import rattle
 from reactal.exploration.profile import Extremum, profile_extrema
 from reactal.potentials.base import Potential
 
-__all__ = ["Band", "BandSettings", "BandStep", "Extremum", "between", "profile_extrema", "relax_band"]
+__all__ = ["Band", "BandSettings", "BandStep", "Extremum", "between", "profile_extrema", "relax_band", "relax_bands"]
 
 Floats = NDArray[np.float64]
 
@@ -106,11 +108,26 @@ def relax_band(
     rng: np.random.Generator | None = None,
 ) -> Band:
     """The band from `path` (n, N, 3), its ends fixed. One call of the potential a step, for all images at once."""
+    return relax_bands(potential, [(template, path)], settings=settings, max_steps=max_steps, rng=rng)[0]
+
+
+def relax_bands(
+    potential: Potential,
+    paths: Sequence[tuple[Structure, Floats]],
+    *,
+    settings: BandSettings | None = None,
+    max_steps: int = 150,
+    rng: np.random.Generator | None = None,
+) -> tuple[Band, ...]:
+    """The band from each path, of whatever molecules, each with its template: one call of the potential a step for all."""
     settings = settings or BandSettings()
-    path = np.asarray(path, dtype=np.float64).copy()
-    if rng is not None and settings.jitter > 0:
-        path[1:-1] = rattle(path[1:-1], settings.jitter, rng)
-    return _Relaxing(potential, template, path, settings).run(max_steps)
+    searches = []
+    for template, path in paths:
+        start = np.asarray(path, dtype=np.float64).copy()
+        if rng is not None and settings.jitter > 0:
+            start[1:-1] = rattle(start[1:-1], settings.jitter, rng)
+        searches.append(_Relaxing(template, start, settings).run(max_steps))
+    return tuple(in_lockstep(potential, searches))
 
 
 def between(template: Structure, band: Band) -> Floats:
@@ -123,28 +140,28 @@ def between(template: Structure, band: Band) -> Floats:
 
 @final
 class _Relaxing:
-    """One `relax_band`."""
+    """One band."""
 
-    def __init__(self, potential: Potential, template: Structure, path: Floats, settings: BandSettings) -> None:
-        self._potential, self._template, self._settings = potential, template, settings
+    def __init__(self, template: Structure, path: Floats, settings: BandSettings) -> None:
+        self._template, self._settings = template, settings
         self._origin = path
-        self._ends = self._look_at(path[[0, -1]])
         self._steps = BandSteps(template.numbers, path[1:-1], largest=settings.step)
-        self._now = self._look(path)
-        # what is already above the cap may stay there, as long as it does not grow
-        self._allowed = np.maximum(settings.cap, 1.05 * self._now.spreads)
-        self._least_contact = min(settings.contact, 0.9 * self._now.contact)
         self._climbing: int | None = None
         self._limited = False
         self._history: list[BandStep] = []
 
-    def run(self, max_steps: int) -> Band:
+    def run(self, max_steps: int) -> Search[Band]:
+        self._ends = yield from self._look_at(self._origin[[0, -1]])
+        self._now = yield from self._look(self._origin)
+        # what is already above the cap may stay there, as long as it does not grow
+        self._allowed = np.maximum(self._settings.cap, 1.05 * self._now.spreads)
+        self._least_contact = min(self._settings.contact, 0.9 * self._now.contact)
         kept, kept_at = self._now, 0
         for step in range(max_steps + 1):
             self._choose_climber(step)
             pull = self._pull(self._now)
             self._note(pull)
-            if self._settled(pull, step) or step == max_steps or not self._advance(pull):
+            if self._settled(pull, step) or step == max_steps or not (yield from self._advance(pull)):
                 break
             if not self._acceptable(step):
                 return self._band(kept, steps=kept_at, capped=True)
@@ -164,13 +181,13 @@ class _Relaxing:
         at_rest = pull.largest <= self._settings.force_max and pull.uneven <= self._settings.gap
         return at_rest and climbed and step > self._settings.climb_from
 
-    def _advance(self, pull: BandForces) -> bool:
+    def _advance(self, pull: BandForces) -> Search[bool]:
         """One step of all inner images; False if they have used up their way and stand still."""
         here = self._now.path[1:-1]
         inner, self._limited = self._within_reach(here + self._steps.propose(here, pull.true, pull.spacing))
         if self._limited and np.abs(inner - here).max() < STILL:
             return False
-        self._now = self._look(np.concatenate([self._origin[:1], inner, self._origin[-1:]]))
+        self._now = yield from self._look(np.concatenate([self._origin[:1], inner, self._origin[-1:]]))
         return True
 
     def _acceptable(self, step: int) -> bool:
@@ -180,9 +197,9 @@ class _Relaxing:
         trusted = bool((seen.spreads <= self._allowed).all())
         return finite and seen.contact >= self._least_contact and (trusted or step < self._settings.least_steps)
 
-    def _look_at(self, places: Floats) -> _Seen:
+    def _look_at(self, places: Floats) -> Search[_Seen]:
         frames = Frames.repeat(self._template, places)
-        seen = self._potential.predict(frames)
+        seen = yield frames
         return _Seen(
             places,
             np.asarray(seen.energy, dtype=np.float64),
@@ -191,8 +208,8 @@ class _Relaxing:
             float(least_contact(self._template.numbers, places).min()),
         )
 
-    def _look(self, path: Floats) -> _Seen:
-        inner, ends = self._look_at(path[1:-1]), self._ends
+    def _look(self, path: Floats) -> Search[_Seen]:
+        inner, ends = (yield from self._look_at(path[1:-1])), self._ends
         return _Seen(
             path,
             np.concatenate([ends.energies[:1], inner.energies, ends.energies[1:]]),

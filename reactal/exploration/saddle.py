@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from reactal.chem import Frames, Structure
 from reactal.exploration.contacts import least_contact
-from reactal.exploration.hessian import hessian_of
+from reactal.exploration.hessian import central_differences, displaced
+from reactal.exploration.lockstep import Search, in_lockstep
+from reactal.exploration.mode_following import ModeFollower, mode_like
 from reactal.exploration.modes import vibrations
-from reactal.exploration.quasi_newton import bofill, limited, uphill_step
+from reactal.exploration.quasi_newton import limited
 from reactal.potentials.base import Potential
 
-__all__ = ["RefinedSaddle", "SaddleLimits", "SaddlePoint", "find_saddle", "refine_saddle"]
+__all__ = ["SaddleLimits", "SaddlePoint", "find_saddle", "find_saddles"]
 
 Floats = NDArray[np.float64]
-Gradient = Callable[[Floats], tuple[float, Floats]]
 
 
 @final
@@ -64,94 +65,6 @@ class SaddlePoint:
         return self.refused is None and self.negative_modes == 1
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class RefinedSaddle:
-    """A saddle of an expensive surface. trajectory (k, N, 3): every geometry whose gradient was asked for."""
-
-    positions: Floats
-    energy: float
-    force_max: float
-    hessian: Floats
-    steps: int
-    converged: bool
-    trajectory: Floats
-
-
-@final
-class _Follower:
-    """Step control of mode following: Hessian, mode and trust radius from step to step."""
-
-    def __init__(self, hessian: Floats, mode: Floats | None, *, trust: float, largest: float) -> None:
-        self.hessian, self.mode = hessian, mode
-        self._trust, self._first, self._largest = trust, trust, largest
-        self._forecast = 0.0
-
-    def propose(self, positions: Floats, gradient: Floats) -> Floats:
-        """The move (3N,) from positions (N, 3) with gradient (3N,)."""
-        values, modes = vibrations(self.hessian, positions)
-        follow = 0 if self.mode is None else _followed(values, modes, self.mode)
-        self.mode = modes[follow]
-        # uphill on a mode that still curves upwards is a guess: no longer than the first step
-        trust = self._trust if values[follow] < 0 else min(self._trust, self._first)
-        step = limited(uphill_step(values, modes, gradient, follow), trust)
-        self._forecast = float(gradient @ step + 0.5 * step @ self.hessian @ step)
-        return step
-
-    def learn(self, step: Floats, change: Floats, rise: float) -> None:
-        """What the step did to the gradient (3N,) and to the energy (eV)."""
-        self.hessian = bofill(self.hessian, step, change)
-        if abs(self._forecast) < 1e-3:  # eV; below it the ratio is rounding
-            return
-        ratio = rise / self._forecast
-        if 0.6 < ratio < 1.5:
-            self._trust = min(1.4 * self._trust, self._largest)
-        elif ratio < 0.2 or ratio > 2.5:
-            self._trust = max(0.5 * self._trust, 0.01)
-
-
-def _followed(values: Floats, modes: Floats, wanted: Floats) -> int:
-    """The mode most like the wanted one; among soft look-alikes the lower wins, for that is where the saddle is."""
-    overlap = np.abs(modes @ wanted)
-    alike = np.flatnonzero(overlap > 0.8 * overlap.max())
-    return int(alike[np.argmin(values[alike])])
-
-
-def refine_saddle(
-    gradient: Gradient,
-    start: Floats,
-    hessian: Floats,
-    *,
-    max_steps: int = 20,
-    force_max: float = 0.05,
-    mode: Floats | None = None,
-    trust: float = 0.1,
-) -> RefinedSaddle:
-    """The saddle near `start` (N, 3) of an expensive surface, from a cheap Hessian that is updated on the way.
-
-    `gradient` gives energy (eV) and forces (N, 3) and is called at most `max_steps` times.
-    """
-    follower = _Follower(hessian, None if mode is None else mode.reshape(-1), trust=trust, largest=2 * trust)
-    place, visited = start.copy(), [start.copy()]
-    energy, forces = gradient(place)
-    while _largest(forces) > force_max and len(visited) < max_steps:
-        step = follower.propose(place, -forces.reshape(-1))
-        place = place + step.reshape(place.shape)
-        visited.append(place.copy())
-        before, old = energy, forces
-        energy, forces = gradient(place)
-        follower.learn(step, (old - forces).reshape(-1), energy - before)
-    return RefinedSaddle(
-        positions=place,
-        energy=energy,
-        force_max=_largest(forces),
-        hessian=follower.hessian,
-        steps=len(visited),
-        converged=_largest(forces) <= force_max,
-        trajectory=np.asarray(visited),
-    )
-
-
 def find_saddle(
     potential: Potential,
     template: Structure,
@@ -165,18 +78,19 @@ def find_saddle(
     At a saddle of higher order the search is pushed off along the second negative mode and goes on. A search that
     leaves the limits ends there, with the last geometry inside them and the reason in `refused`.
     """
+    return find_saddles(potential, [(template, start, mode_hint)], limits=limits)[0]
+
+
+def find_saddles(
+    potential: Potential,
+    starts: Sequence[tuple[Structure, Floats, Floats | None]],
+    *,
+    limits: SaddleLimits | None = None,
+) -> tuple[SaddlePoint, ...]:
+    """The saddle near each start (template, positions, mode hint), of whatever molecules; their calls go together."""
     limits = limits or SaddleLimits()
-    search = _Search(potential, template, np.asarray(start, dtype=np.float64), limits)
-    point = search.run(search.start, mode_hint)
-    for _ in range(limits.pushes):
-        if point.refused is not None or point.negative_modes < 2:
-            break
-        pushed = search.pushed_off(point)
-        again = search.run(pushed, point.mode)
-        if again.refused is not None:
-            break  # the second-order saddle is what can be shown
-        point = replace(again, steps=point.steps + again.steps)
-    return point
+    searches = [_Search(template, np.asarray(start, dtype=np.float64), limits).whole(hint) for template, start, hint in starts]
+    return tuple(in_lockstep(potential, searches))
 
 
 @final
@@ -192,25 +106,38 @@ class _Here:
 
 @final
 class _Search:
-    """One `find_saddle`: the potential, where it began, and its limits."""
+    """One search: where it began, and its limits."""
 
-    def __init__(self, potential: Potential, template: Structure, start: Floats, limits: SaddleLimits) -> None:
-        self._potential, self._template, self.start, self._limits = potential, template, start, limits
-        self._start_energy = self._look(start).energy
+    def __init__(self, template: Structure, start: Floats, limits: SaddleLimits) -> None:
+        self._template, self.start, self._limits = template, start, limits
 
-    def run(self, start: Floats, hint: Floats | None) -> SaddlePoint:
+    def whole(self, hint: Floats | None) -> Search[SaddlePoint]:
+        """With the pushes off saddles of higher order."""
+        self._start_energy = (yield from self._look(self.start)).energy
+        point = yield from self.run(self.start, hint)
+        for _ in range(self._limits.pushes):
+            if point.refused is not None or point.negative_modes < 2:
+                break
+            pushed = yield from self.pushed_off(point)
+            again = yield from self.run(pushed, point.mode)
+            if again.refused is not None:
+                break  # the second-order saddle is what can be shown
+            point = replace(again, steps=point.steps + again.steps)
+        return point
+
+    def run(self, start: Floats, hint: Floats | None) -> Search[SaddlePoint]:
         limits = self._limits
-        here, steps = self._look(start), 1
-        fresh = hessian_of(self._potential, self._template, start)
+        here, steps = (yield from self._look(start)), 1
+        fresh = yield from self._hessian(start)
         mode = None if hint is None else _unit(hint)
-        follower = _Follower(fresh, mode, trust=limits.trust, largest=limits.largest_trust)
+        follower = ModeFollower(fresh, mode, trust=limits.trust, largest=limits.largest_trust)
         refused = self._objection(here) or _flawed(fresh)
         while refused is None and _largest(here.forces) > limits.force_max:
             if steps >= limits.max_steps:
                 refused = f"no saddle within {steps} steps, force still {_largest(here.forces):.2f} eV/angstrom"
                 break
             step = follower.propose(here.positions, -here.forces.reshape(-1))
-            there = self._look(here.positions + step.reshape(start.shape))
+            there = yield from self._look(here.positions + step.reshape(start.shape))
             steps += 1
             refused = self._objection(there)
             if refused is not None:
@@ -218,11 +145,11 @@ class _Search:
             follower.learn(step, (here.forces - there.forces).reshape(-1), there.energy - here.energy)
             here = there
             if steps % limits.hessian_every == 0:
-                follower.hessian = hessian_of(self._potential, self._template, here.positions)
+                follower.hessian = yield from self._hessian(here.positions)
                 refused = _flawed(follower.hessian)
-        return self._point(here, follower.mode, refused, steps)
+        return (yield from self._point(here, follower.mode, refused, steps))
 
-    def pushed_off(self, point: SaddlePoint) -> Floats:
+    def pushed_off(self, point: SaddlePoint) -> Search[Floats]:
         """Off a second-order saddle along its lowest mode that is not the reaction's, to the lower side."""
         values, modes = vibrations(point.hessian, point.positions)
         followed = int(np.argmax(np.abs(modes @ point.mode.reshape(-1))))
@@ -230,14 +157,19 @@ class _Search:
         side = limited(modes[other], self._limits.push)
         side *= self._limits.push / np.linalg.norm(side.reshape(-1, 3), axis=1).max()
         both = point.positions + np.stack([side, -side]).reshape(2, *point.positions.shape)
-        energies = self._potential.predict(Frames.repeat(self._template, both)).energy
+        energies = (yield Frames.repeat(self._template, both)).energy
         return np.asarray(both[int(np.argmin(energies))])
 
-    def _look(self, positions: Floats) -> _Here:
+    def _look(self, positions: Floats) -> Search[_Here]:
         frames = Frames.repeat(self._template, positions)
-        seen = self._potential.predict(frames)
+        seen = yield frames
         forces = np.asarray(seen.forces, dtype=np.float64).reshape(positions.shape)
         return _Here(positions, float(seen.energy[0]), forces, float(seen.disagreement(frames)[0]))
+
+    def _hessian(self, positions: Floats) -> Search[Floats]:
+        frames = Frames.repeat(self._template, displaced(positions))
+        forces = (yield frames).forces.reshape(len(frames), *positions.shape)
+        return central_differences(np.asarray(forces, dtype=np.float64))
 
     def _objection(self, here: _Here) -> str | None:
         """Why a geometry is outside the limits; None inside."""
@@ -256,11 +188,11 @@ class _Search:
             return f"an atom moved {moved:.2f} angstrom from the start, more than {limits.move:.2f}"
         return None
 
-    def _point(self, here: _Here, mode: Floats | None, refused: str | None, steps: int) -> SaddlePoint:
-        hessian = hessian_of(self._potential, self._template, here.positions)
+    def _point(self, here: _Here, mode: Floats | None, refused: str | None, steps: int) -> Search[SaddlePoint]:
+        hessian = yield from self._hessian(here.positions)
         refused = refused or _flawed(hessian)
         values, modes = vibrations(np.nan_to_num(hessian), here.positions)
-        followed = modes[0 if mode is None else _followed(values, modes, mode)]
+        followed = modes[0 if mode is None else mode_like(values, modes, mode)]
         return SaddlePoint(
             positions=here.positions,
             energy=here.energy,

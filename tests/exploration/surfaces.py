@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
 
 from reactal.chem import Frames, Structure
 from reactal.potentials.base import Prediction
@@ -30,6 +31,34 @@ class Surface:
         forces = -(ahead - back).T.reshape(n, -1, 3) / (2 * STEP)
         doubt = np.zeros(n) if self.doubt is None else self.doubt(x)
         return Prediction(self.energy(x), forces.reshape(-1, 3), np.zeros(n), np.repeat(doubt, x.shape[1]))
+
+
+class BySize:
+    """A `Potential` that answers each structure on the surface for its number of atoms, and counts its calls."""
+
+    def __init__(self, surfaces: dict[int, Surface]) -> None:
+        self.surfaces, self.calls = surfaces, 0
+
+    def predict(self, frames: Frames) -> Prediction:
+        self.calls += 1
+        parts = [self.surfaces[int(size)].predict(frames[[row]]) for row, size in enumerate(frames.sizes)]
+        names = ("energy", "forces", "energy_spread", "force_spread")
+        return Prediction(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+class SurfaceCalculator(Calculator):
+    """The same surface for ASE."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, surface: Surface, template: Structure) -> None:
+        super().__init__()
+        self.surface, self.template = surface, template
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
+        super().calculate(atoms, properties, system_changes)
+        seen = self.surface.predict(Frames.repeat(self.template, self.atoms.get_positions()))
+        self.results = {"energy": float(seen.energy[0]), "forces": seen.forces}
 
 
 def distance(x: np.ndarray, i: int, j: int) -> np.ndarray:

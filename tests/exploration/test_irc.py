@@ -10,7 +10,7 @@ from reactal.exploration.bonds import same_bonds
 from reactal.exploration.irc import IrcSettings, follow_irc, follow_ircs
 from reactal.exploration.modes import masses_of
 from reactal.exploration.saddle import SaddlePoint, find_saddle
-from tests.exploration.surfaces import WELLS, Surface, h3, hcch, leps, leps_saddle, rotor
+from tests.exploration.surfaces import WELLS, BySize, Surface, h3, hcch, leps, leps_saddle, rotor
 
 ON_THE_WAY = 0.005  # angstrom, of an atom
 STEP = 0.1  # u^1/2 angstrom
@@ -65,18 +65,7 @@ def test_several_saddles_share_their_calls_and_change_nothing() -> None:
     turning = hcch(sum(WELLS) / 2, 0.02)
     tops = [(MIXED, leps_top()), (turning, find_saddle(Surface(rotor), turning, turning.positions))]
     settings = IrcSettings(step=STEP, max_steps=12)
-
-    class Both(Surface):
-        def predict(self, frames):
-            self.calls += 1
-            parts = [Surface(leps if count == 3 else rotor).predict(frames[[row]]) for row, count in enumerate(frames.sizes)]
-            joined = {
-                name: np.concatenate([getattr(part, name) for part in parts])
-                for name in ("energy", "forces", "energy_spread", "force_spread")
-            }
-            return type(parts[0])(**joined)
-
-    surface = Both(leps)
+    surface = BySize({3: Surface(leps), 4: Surface(rotor)})
     together = follow_ircs(surface, tops, settings=IrcSettings(step=STEP, max_steps=12, finish_steps=0))
     assert surface.calls <= settings.max_steps + 2
     alone = follow_irc(Surface(rotor), *tops[1], settings=IrcSettings(step=STEP, max_steps=12, finish_steps=0))

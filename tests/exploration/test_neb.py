@@ -6,12 +6,25 @@ import numpy as np
 import pytest
 
 from reactal.chem import Frames, Structure
+from reactal.chem.convert import to_ase
 from reactal.exploration.band_forces import band_forces
 from reactal.exploration.contacts import least_contact
-from reactal.exploration.neb import Band, BandSettings, between, relax_band
+from reactal.exploration.neb import Band, BandSettings, between, relax_band, relax_bands
 from reactal.exploration.paths import align, geodesic_path
 from reactal.potentials.base import Prediction
-from tests.exploration.surfaces import HILL, WELLS, Surface, distance, h3, hcch, leps, leps_saddle, rotor
+from tests.exploration.surfaces import (
+    HILL,
+    WELLS,
+    BySize,
+    Surface,
+    SurfaceCalculator,
+    distance,
+    h3,
+    hcch,
+    leps,
+    leps_saddle,
+    rotor,
+)
 
 REACTANT = h3(0.742, 2.6, bend=0.1)
 PRODUCT = align(h3(2.6, 0.742, bend=0.1), REACTANT)
@@ -177,3 +190,33 @@ def test_points_between_images_see_a_hidden_hill() -> None:
     assert middles.shape == (3, 4, 3)
     assert rotor(middles)[1] > energies.max() + 0.3
     assert least_contact(hcch(1.2).numbers, middles).min() > 0.8
+
+
+def test_several_reactions_in_one_batch_are_each_what_they_are_alone(path: np.ndarray) -> None:
+    """Hydrogen exchange at eleven images and a rotor at six, each on its surface: no more calls than the longer of the two."""
+    wells = np.stack([hcch(x).positions for x in [1.2, 1.35, 1.5, 1.72, 1.9, 2.0]])
+    both = BySize({3: Surface(leps), 4: Surface(rotor)})
+    together = relax_bands(both, [(REACTANT, path), (hcch(1.2), wells)], settings=FAR)
+    alone = relax_band(Surface(leps), REACTANT, path, settings=FAR), relax_band(Surface(rotor), hcch(1.2), wells, settings=FAR)
+    assert both.calls == 2 + max(band.steps for band in alone)
+    for band, other in zip(together, alone, strict=True):
+        assert band.converged
+        assert band.steps == other.steps
+        assert band.positions == pytest.approx(other.positions, abs=1e-9)
+
+
+def test_band_agrees_with_the_one_of_ase(path: np.ndarray) -> None:
+    """The same surface, the same first path, both converged: the barriers agree to a thousandth of an electron volt."""
+    from ase.mep import NEB
+    from ase.optimize import FIRE
+
+    tight = BandSettings(force_max=0.01, gap=0.02, move=3.0)
+    ours = relax_band(Surface(leps), REACTANT, path, settings=tight, max_steps=500)
+    assert ours.converged
+    chain = [to_ase(REACTANT.moved(place)) for place in path]
+    for image in chain:
+        image.calc = SurfaceCalculator(Surface(leps), REACTANT)
+    band = NEB(chain, climb=True, method="improvedtangent", k=1.0)
+    assert FIRE(band, logfile=None).run(fmax=0.02, steps=1000)
+    theirs = max(image.get_potential_energy() for image in chain) - chain[0].get_potential_energy()
+    assert ours.barrier == pytest.approx(theirs, abs=1e-3)

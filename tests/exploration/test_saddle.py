@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reactal.chem import Frames, Structure
+from reactal.chem import Structure
 from reactal.exploration.descent import descend
 from reactal.exploration.quasi_newton import bfgs, bofill, limited, uphill_step
-from reactal.exploration.saddle import SaddleLimits, find_saddle, refine_saddle
-from reactal.exploration.stiffness import guess_hessian
-from tests.exploration.surfaces import HILL, TWIST, WELLS, Surface, h3, hcch, leps, leps_saddle, rotor
+from reactal.exploration.saddle import SaddleLimits, find_saddle, find_saddles
+from tests.exploration.surfaces import HILL, TWIST, WELLS, BySize, Surface, h3, hcch, leps, leps_saddle, rotor
 
 MIDDLE = sum(WELLS) / 2
 ENERGY = 2e-3  # eV, at a largest force of 0.01 eV/angstrom
@@ -98,6 +97,19 @@ def test_mode_hint_decides_which_saddle() -> None:
     assert over_hill.energy == pytest.approx(HILL, abs=ENERGY)
 
 
+def test_searches_in_one_batch_find_what_each_finds_alone() -> None:
+    starts = [near_leps_saddle(), hcch(MIDDLE - 0.08, 0.6)]
+    both = BySize({3: Surface(leps), 4: Surface(rotor)})
+    together = find_saddles(both, [(starts[0], starts[0].positions, None), (starts[1], starts[1].positions, STRETCH)])
+    surfaces = Surface(leps), Surface(rotor)
+    alone = [find_saddle(s, x, x.positions, mode_hint=h) for s, x, h in zip(surfaces, starts, (None, STRETCH), strict=True)]
+    assert both.calls == max(surface.calls for surface in surfaces)
+    for one, other in zip(together, alone, strict=True):
+        assert one.first_order
+        assert one.steps == other.steps
+        assert one.positions == pytest.approx(other.positions, abs=1e-9)
+
+
 def test_soft_negative_modes_are_noise() -> None:
     faint = Surface(lambda x: leps(x) - 0.01 * (x[:, 1, 1] ** 2))  # a pull off the axis, far below the bending force
     start = near_leps_saddle()
@@ -123,40 +135,6 @@ def test_refusals_say_why(reason: str) -> None:
     assert reason in saddle.refused
     assert not saddle.first_order
     assert np.linalg.norm(saddle.positions - start.positions, axis=1).max() <= max(limits.move, 0.02)
-
-
-def test_refined_saddle_needs_few_expensive_gradients() -> None:
-    """The model is the true surface, slightly wrong: its Hessian leads the true gradient home."""
-    start = near_leps_saddle()
-    truth = Surface(leps)
-    model = Surface(lambda x: 1.1 * leps(x) + 0.3 * (np.linalg.norm(x[:, 0] - x[:, 1], axis=1) - 1.0) ** 2)
-    guess = find_saddle(model, start, start.positions)
-    assert guess.refused is None
-    asked = []
-
-    def gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
-        asked.append(x)
-        seen = truth.predict(Frames.repeat(start, x))
-        return float(seen.energy[0]), seen.forces
-
-    found = refine_saddle(gradient, guess.positions, guess.hessian, max_steps=15, force_max=0.01)
-    assert found.converged
-    assert found.energy == pytest.approx(leps_saddle()[1], abs=ENERGY)
-    assert len(asked) == found.steps == len(found.trajectory) <= 8
-    assert np.linalg.eigvalsh(found.hessian)[0] < -1
-
-
-def test_refined_saddle_stops_at_its_budget() -> None:
-    start = near_leps_saddle()
-    truth = Surface(leps)
-
-    def gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
-        seen = truth.predict(Frames.repeat(start, x))
-        return float(seen.energy[0]), seen.forces
-
-    found = refine_saddle(gradient, start.positions, guess_hessian(start.numbers, start.positions), max_steps=3, force_max=1e-6)
-    assert found.steps == 3
-    assert not found.converged
 
 
 # -- quasi-Newton -----------------------------------------------------------------------------------------------------------

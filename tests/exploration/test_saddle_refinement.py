@@ -1,0 +1,83 @@
+"""Saddles of a surface whose gradients are dear: few of them, no more than allowed, and never a number where there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reactal.chem import Frames
+from reactal.exploration.saddle import find_saddle
+from reactal.exploration.saddle_refinement import refine_saddle
+from reactal.exploration.stiffness import guess_hessian
+from tests.exploration.surfaces import Surface, leps, leps_saddle
+from tests.exploration.test_saddle import ENERGY, near_leps_saddle
+
+
+def test_refined_saddle_needs_few_expensive_gradients() -> None:
+    """The model is the true surface, slightly wrong: its Hessian leads the true gradient home."""
+    start = near_leps_saddle()
+    truth = Surface(leps)
+    model = Surface(lambda x: 1.1 * leps(x) + 0.3 * (np.linalg.norm(x[:, 0] - x[:, 1], axis=1) - 1.0) ** 2)
+    guess = find_saddle(model, start, start.positions)
+    assert guess.refused is None
+    asked = []
+
+    def gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        asked.append(x)
+        seen = truth.predict(Frames.repeat(start, x))
+        return float(seen.energy[0]), seen.forces
+
+    found = refine_saddle(gradient, guess.positions, guess.hessian, max_steps=15, force_max=0.01)
+    assert found.converged
+    assert found.energy == pytest.approx(leps_saddle()[1], abs=ENERGY)
+    assert len(asked) == found.steps == len(found.trajectory) <= 8
+    assert np.linalg.eigvalsh(found.hessian)[0] < -1
+
+
+def test_refined_saddle_stops_at_its_budget() -> None:
+    start = near_leps_saddle()
+    truth = Surface(leps)
+
+    def gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        seen = truth.predict(Frames.repeat(start, x))
+        return float(seen.energy[0]), seen.forces
+
+    found = refine_saddle(gradient, start.positions, guess_hessian(start.numbers, start.positions), max_steps=3, force_max=1e-6)
+    assert found.steps == 3
+    assert not found.converged
+
+
+def test_step_to_where_there_is_no_number_is_taken_back() -> None:
+    """An SCF that does not converge beyond a certain stretch: the search goes less far and still arrives."""
+    start = near_leps_saddle()
+    truth = Surface(leps)
+    lost = []
+
+    def gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        seen = truth.predict(Frames.repeat(start, x))
+        if not lost and np.linalg.norm(x - start.positions) > 0.02:
+            lost.append(x)
+            return float("nan"), seen.forces
+        return float(seen.energy[0]), seen.forces
+
+    hessian = find_saddle(truth, start, start.positions).hessian
+    found = refine_saddle(gradient, start.positions, hessian, max_steps=20, force_max=0.01)
+    assert lost
+    assert found.converged
+    assert found.energy == pytest.approx(leps_saddle()[1], abs=ENERGY)
+
+
+def test_nothing_but_nan_is_named() -> None:
+    start = near_leps_saddle()
+    asked = []
+
+    def gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        asked.append(x)
+        return (-4.0 if len(asked) == 1 else float("nan")), np.ones((3, 3))
+
+    found = refine_saddle(gradient, start.positions, guess_hessian(start.numbers, start.positions))
+    assert not found.converged
+    assert found.refused is not None
+    assert "no finite" in found.refused
+    assert np.isfinite(found.energy)
+    assert (found.positions == start.positions).all()
