@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 
 from reactal.errors import ConfigError
 from reactal.selection.base import Acquisition, BatchChooser, Candidates, Known, Round
-from reactal.selection.choosers import Farthest, Top
-from reactal.selection.doubt import Disagreement, Lot
+from reactal.selection.choosers import Farthest, Mixed, Top
+from reactal.selection.clusters import KMeans, LargestCluster
+from reactal.selection.costs import affordable, per_core_second
+from reactal.selection.doubt import Disagreement, Entropy, Lot, Variance
+from reactal.selection.dpp import Determinantal
+from reactal.selection.goals import ConfidenceBound, ExpectedImprovement, Thompson
+from reactal.selection.information import BatchDisagreement, Informative, LastLayerInformation
+from reactal.selection.leverage import Cur, Leverage
+from reactal.selection.transition import TransitionRegion
 
 __all__ = ["ACQUISITIONS", "CHOOSERS", "STRATEGIES", "Strategy", "acquisition_named", "chooser_named", "strategy_named"]
 
@@ -22,32 +29,58 @@ Rows = NDArray[np.int64]
 ACQUISITIONS: Mapping[str, type[Any]] = {
     "random": Lot,
     "disagreement": Disagreement,
+    "variance": Variance,
+    "entropy": Entropy,
+    "ucb": ConfidenceBound,
+    "ei": ExpectedImprovement,
+    "thompson": Thompson,
+    "doptimal": Informative,
+    "leverage": Leverage,
+    "transition": TransitionRegion,
 }
 CHOOSERS: Mapping[str, type[Any]] = {
     "top": Top,
     "farthest": Farthest,
+    "mixed": Mixed,
+    "kdpp": Determinantal,
+    "kmeans": KMeans,
+    "lcmd": LargestCluster,
+    "cur": Cur,
+    "information": LastLayerInformation,
+    "batchbald": BatchDisagreement,
 }
-STRATEGIES: Mapping[str, str] = {  # name -> acquisition+chooser
-    "random": "random+top",
-    "disagreement": "disagreement+top",
-    "farthest": "random+farthest",
-    "default": "disagreement+farthest",
+STRATEGIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {  # name -> acquisition+chooser, and settings
+    **{name: (f"{name}+top", {}) for name in ACQUISITIONS},
+    "default": ("disagreement+farthest", {}),
+    "farthest": ("random+farthest", {"shortlist": 0}),
+    "mixed": ("disagreement+mixed", {}),
+    "kdpp": ("disagreement+kdpp", {}),
+    "kmeans": ("disagreement+kmeans", {}),
+    "lcmd": ("disagreement+lcmd", {}),
+    "cur": ("disagreement+cur", {}),
+    "information": ("random+information", {}),
+    "batchbald": ("random+batchbald", {}),
 }
+OF_STRATEGY = ("per_cost", "budget")
 
 
 @final
 @dataclass(frozen=True)
 class Strategy:
-    """Scores first, then a batch by them."""
+    """Scores first, then a batch by them. With `per_cost` worth counts per core-second; with a `budget` the labels of a batch
+    take no more core-seconds than that."""
 
     name: str
     acquisition: Acquisition
     chooser: BatchChooser
+    per_cost: bool = False
+    budget: float | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The columns of `Candidates` without which `pick` refuses."""
-        return tuple(dict.fromkeys((*self.acquisition.needs, *self.chooser.needs)))
+        cost = ("cost",) if self.per_cost or self.budget is not None else ()
+        return tuple(dict.fromkeys((*self.acquisition.needs, *self.chooser.needs, *cost)))
 
     def pick(
         self, candidates: Candidates, count: int, *, rng: np.random.Generator, known: Known | None = None, at: Round | None = None
@@ -60,7 +93,12 @@ class Strategy:
         if not len(rows) or count < 1:
             return np.zeros(0, dtype=np.int64)
         scores = self.acquisition.scores(usable, known=known, at=at or Round(), rng=rng)
-        return rows[self.chooser.choose(usable, scores=scores, count=count, known=known, rng=rng)]
+        if self.per_cost and usable.cost is not None:
+            scores = per_core_second(scores, usable.cost)
+        chosen = self.chooser.choose(usable, scores=scores, count=count, known=known, rng=rng)
+        if self.budget is not None and usable.cost is not None:
+            chosen = affordable(chosen, usable.cost, budget=self.budget)
+        return rows[chosen]
 
 
 def acquisition_named(name: str, **settings: Any) -> Acquisition:
@@ -78,17 +116,19 @@ def chooser_named(name: str, **settings: Any) -> BatchChooser:
 def strategy_named(name: str, **settings: Any) -> Strategy:
     """One of STRATEGIES, an acquisition alone (its best ones are the batch), or `acquisition+chooser`. A setting goes to
     whichever of the two knows it."""
-    acquisition, plus, chooser = STRATEGIES.get(name, name).partition("+")
+    text, usual = STRATEGIES.get(name, (name, {}))
+    acquisition, plus, chooser = text.partition("+")
     if not plus and acquisition not in ACQUISITIONS:
         raise _unknown(name, "strategy", (*STRATEGIES, *ACQUISITIONS))
     first, second = _known(ACQUISITIONS, acquisition, "acquisition"), _known(CHOOSERS, chooser or "top", "way to choose a batch")
-    of_first, of_second = ({key: value for key, value in settings.items() if key in _fields(kind)} for kind in (first, second))
-    stray = set(settings) - set(of_first) - set(of_second)
+    kinds, settings = (first, second), {**usual, **settings}
+    of_first, of_second = ({key: value for key, value in settings.items() if key in _fields(kind)} for kind in kinds)
+    of_both = {key: value for key, value in settings.items() if key in OF_STRATEGY}
+    stray = sorted(set(settings) - set(of_first) - set(of_second) - set(of_both))
     if stray:
-        raise ConfigError(
-            f"strategy {name} has no setting {sorted(stray)[0]}; it knows {_listed((*_fields(first), *_fields(second)))}"
-        )
-    return Strategy(name, acquisition_named(acquisition, **of_first), chooser_named(chooser or "top", **of_second))
+        known = _listed((*_fields(first), *_fields(second), *OF_STRATEGY))
+        raise ConfigError(f"strategy {name} has no setting {stray[0]}; it knows {known}")
+    return Strategy(name, acquisition_named(acquisition, **of_first), chooser_named(chooser or "top", **of_second), **of_both)
 
 
 def _made(table: Mapping[str, Callable[..., Any]], name: str, what: str, settings: Mapping[str, Any]) -> Any:

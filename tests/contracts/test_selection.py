@@ -10,8 +10,8 @@ from reactal.selection.base import Candidates, Known, Round
 from reactal.selection.strategy import ACQUISITIONS, CHOOSERS, STRATEGIES, acquisition_named, chooser_named, strategy_named
 from tests.contracts.selecting import candidates_of, known_of
 
-DRAWING_ACQUISITIONS = frozenset({"random"})
-DRAWING_CHOOSERS: frozenset[str] = frozenset()
+DRAWING_ACQUISITIONS = frozenset({"random", "thompson"})
+DRAWING_CHOOSERS = frozenset({"kmeans"})
 STEADY_ACQUISITIONS = sorted(set(ACQUISITIONS) - DRAWING_ACQUISITIONS)
 STEADY_CHOOSERS = sorted(set(CHOOSERS) - DRAWING_CHOOSERS)
 N, COUNT = 60, 7
