@@ -44,6 +44,11 @@ class LongestFirst:
                 self._rank()
             return self._waiting.pop()
 
+    def put_off(self, key: str) -> None:
+        """Back to the end, until the queue is ranked anew."""
+        with self._lock:
+            self._waiting.insert(0, key)
+
     def portion(self, slots: int) -> tuple[str, ...]:
         """The next: one key, or several where they are known to be short, never so many that a slot goes without."""
         first = self.pop()

@@ -53,9 +53,17 @@ class LocalLabelPool:
         queue = LongestFirst(missing, cost)
 
         def compute_next() -> tuple[str, Label | LabelFailure, bool]:
-            """In the slot of the thread that calls it."""
-            structure = missing[queue.pop()]
-            answer, reused = self._slot().answer(structure, theory, patience_s=cost.patience(structure))
+            """In the slot of the thread that calls it. Other work goes before what another campaign is computing."""
+            met: set[str] = set()
+            answered = None
+            while answered is None:
+                structure, slot = missing[queue.pop()], self._slot()
+                ask = slot.answer if structure.key in met else slot.answer_now
+                answered = ask(structure, theory, patience_s=cost.patience(structure))
+                if answered is None:
+                    met.add(structure.key)
+                    queue.put_off(structure.key)
+            answer, reused = answered
             if isinstance(answer, Label) and not reused:
                 cost.learn(structure, answer)
             return structure.key, answer, reused

@@ -6,12 +6,15 @@ import threading
 from typing import final
 
 from reactal.chem import Label, LabelFailure, Structure, Theory
+from reactal.errors import StoreError
 from reactal.labeling.base import Impatient, Labeler, LabelingResources
 from reactal.labeling.programs import make_labeler
+from reactal.labeling.unsent import Unsent
 from reactal.store.labels import LabelStore
 
 __all__ = ["Slot"]
 
+Answered = tuple[Label | LabelFailure, bool]  # and whether the store had it
 FIRST_LOOK_S, LAST_LOOK_S = 0.05, 2.0  # between looks whether another slot is done with the same label
 
 
@@ -24,30 +27,38 @@ class Slot:
         self._resources = resources
         self._labelers: dict[Theory, Labeler] = {}
         self._claims = labels.claims()
+        self._unsent = Unsent(labels)
         self._closed = threading.Event()
 
-    def answer(
-        self, structure: Structure, theory: Theory, *, patience_s: float | None = None
-    ) -> tuple[Label | LabelFailure, bool]:
+    def answer(self, structure: Structure, theory: Theory, *, patience_s: float | None = None) -> Answered:
         """The label or failure, durably in the store, and whether it was there before. A stored failure is tried again.
 
         `patience_s` is for labelers that are `Impatient`. What another slot is computing, of whatever campaign, is waited for.
         """
         self._closed.clear()
+        while (answered := self._answer(structure, theory, patience_s)) is None:
+            self._wait(structure, theory)
+        return answered
+
+    def answer_now(self, structure: Structure, theory: Theory, *, patience_s: float | None = None) -> Answered | None:
+        """As `answer`; None at once where another slot is computing it."""
+        self._closed.clear()
+        return self._answer(structure, theory, patience_s)
+
+    def _answer(self, structure: Structure, theory: Theory, patience_s: float | None) -> Answered | None:
+        self._unsent.deliver()
         if (stored := self._stored(structure, theory)) is not None:
             return stored, True
         labeler = self._labeler(theory)
         if not isinstance(labeler, Impatient):  # answers sooner than one could ask who else is at it
             return self._computed(labeler, structure, theory)
-        while not self._closed.is_set():
-            with self._claims.held(theory.fingerprint, structure.key) as mine:
-                if (stored := self._stored(structure, theory)) is not None:
-                    return stored, True
-                if mine:
-                    labeler.expect(patience_s)
-                    return self._computed(labeler, structure, theory)
-            self._wait(structure, theory)
-        return self._computed(labeler, structure, theory)
+        with self._claims.held(theory.fingerprint, structure.key) as mine:
+            if (stored := self._stored(structure, theory)) is not None:
+                return stored, True
+            if mine or self._closed.is_set():
+                labeler.expect(patience_s)
+                return self._computed(labeler, structure, theory)
+        return None
 
     def _stored(self, structure: Structure, theory: Theory) -> Label | None:
         found = self._labels.get(theory.fingerprint, structure.key)
@@ -59,10 +70,15 @@ class Slot:
         while self._claims.is_taken(theory.fingerprint, structure.key) and not self._closed.wait(pause):
             pause = min(1.5 * pause, LAST_LOOK_S)
 
-    def _computed(self, labeler: Labeler, structure: Structure, theory: Theory) -> tuple[Label | LabelFailure, bool]:
+    def _computed(self, labeler: Labeler, structure: Structure, theory: Theory) -> Answered:
         computed = labeler.compute(structure)
-        if self._labels.put(computed, structure):
-            return computed, False
+        try:
+            if self._labels.put(computed, structure):
+                return computed, False
+        except StoreError as error:
+            if isinstance(computed, Label):
+                raise self._unsent.keep(computed, structure, error) from error
+            raise
         first = self._labels.get(theory.fingerprint, structure.key)  # another worker was faster: everybody gets the same
         return (first or computed), False
 

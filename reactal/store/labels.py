@@ -46,6 +46,11 @@ class LabelStore:
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
+    @property
+    def url(self) -> str:
+        """Of the store."""
+        return self._objects.url
+
     def claims(self) -> Claims:
         """To say what is being computed: one for each slot."""
         return Claims(self._objects)

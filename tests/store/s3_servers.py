@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import shutil
 import socket
 import subprocess
@@ -94,6 +95,10 @@ def rclone_server(folder: Path) -> Iterator[S3Server]:
         process.wait(DEADLINE_S)
 
 
+FAULTS = ("lose", "503 SlowDown", "drop", "slow", "500 InternalError", "cut")
+SLOW_S = 0.5
+
+
 @dataclass
 class Proxy:
     """Stands before a server and does to the next requests what `plan` says, then nothing.
@@ -101,16 +106,26 @@ class Proxy:
     A step is (method, what): `lose` the answer, `drop` the request, `cut` the answer's body, take the `condition` out of the
     request, or answer with a code such as `503 SlowDown` without asking the server. Requests of other methods pass until the
     step's method comes.
+
+    `every` n-th request meets the next of `FAULTS`; writes whose path matches `refuses` get no other answer than 503.
     """
 
     endpoint: str
     plan: list[tuple[str, str]] = field(default_factory=list)
+    every: int = 0
+    refuses: str = ""
     seen: list[str] = field(default_factory=list)
+    faults: int = 0
     lock: Lock = field(default_factory=Lock)
 
-    def next_fault(self, method: str) -> str:
+    def next_fault(self, method: str, path: str) -> str:
         with self.lock:
             self.seen.append(method)
+            if self.refuses and method == "PUT" and re.search(self.refuses, path):
+                return "503 SlowDown"
+            if self.every and len(self.seen) % self.every == 0:
+                self.faults += 1
+                return FAULTS[self.faults % len(FAULTS)]
             return self.plan.pop(0)[1] if self.plan and self.plan[0][0] == method else ""
 
 
@@ -123,7 +138,10 @@ def faulty_proxy(upstream: S3Server) -> Iterator[Proxy]:
 
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            fault = proxy.next_fault(self.command)
+            fault = proxy.next_fault(self.command, self.path)
+            if fault == "slow":
+                time.sleep(SLOW_S)
+                fault = ""
             if fault == "drop":
                 self.close_connection = True
                 return
