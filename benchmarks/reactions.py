@@ -88,7 +88,7 @@ def true_saddle(campaign: Any, *, descents: bool) -> dict[str, Any]:
     """Psi4's own saddle next to the model's: its barrier, the model's error against it, and what it joins."""
     from reactal.assembly import resources_of
     from reactal.chem import Label
-    from reactal.exploration.saddle import refine_saddle
+    from reactal.exploration.saddle_refinement import refine_saddle
     from reactal.labeling.programs import make_labeler
     from reactal.units import KCAL_PER_MOL
 
