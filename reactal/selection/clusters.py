@@ -15,7 +15,7 @@ from reactal.selection.nearest import centred, squared
 
 __all__ = ["KMeans", "LargestCluster"]
 
-LEARN_FROM = 32_768  # points drawn to place the centres by; all are assigned to them
+LEARN_FROM = 16_384  # points drawn to place the centres by; all are assigned to them
 ROUNDS = 10
 BLOCK = 16_384
 
@@ -117,9 +117,10 @@ def _centres(points: Singles, count: int, *, rng: np.random.Generator) -> Single
     for _ in range(ROUNDS):
         owner = _assigned(some, centres)
         size = np.bincount(owner, minlength=len(centres))
-        total = np.zeros((len(centres), some.shape[1]))
-        np.add.at(total, owner, some)
-        moved = np.where(size[:, None] > 0, total / np.maximum(size, 1)[:, None], centres).astype(np.float32)
+        held = np.flatnonzero(size)
+        total = np.add.reduceat(some[np.argsort(owner, kind="stable")], (np.cumsum(size) - size)[held], axis=0, dtype=np.float64)
+        moved = centres.copy()
+        moved[held] = total / size[held, None]
         if np.allclose(moved, centres, rtol=1e-5, atol=1e-7):
             break
         centres = moved

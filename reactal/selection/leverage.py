@@ -64,44 +64,54 @@ class Cur:
         if count < 1 or not len(candidates):
             return np.zeros(0, dtype=np.int64)
         among = shortlisted(scores, count, times=self.shortlist)
-        whole = candidates.features[among].astype(np.float64)
-        middle = whole.mean(axis=0)
-        whole -= middle
-        before = whole[:0] if known.features is None else known.features - middle
+        points = candidates.features[among].astype(np.float64)
+        middle = points.mean(axis=0)
+        points -= middle
         free = np.ones(len(among), dtype=bool)
         chosen: list[int] = []
-        rest = _without(whole, before)
-        while len(chosen) < min(count, len(among)):
-            if np.square(rest[free]).sum() <= NOTHING_LEFT * np.square(whole).sum():
-                rest = whole.copy()
-                if np.square(rest[free]).sum() == 0:  # all that is left lies in the middle: one like the other
-                    chosen += np.flatnonzero(free)[: min(count, len(among)) - len(chosen)].tolist()
-                    break
-            direction = _strongest(rest)
-            row = int(np.argmax(np.where(free, np.square(rest @ direction), -1.0)))
+        left = _Directions(points, None if known.features is None else known.features - middle)
+        for _ in range(min(count, len(among))):
+            if left.exhausted:
+                left = _Directions(points[free], None)
+            row = int(np.argmax(np.where(free, np.square(points @ left.strongest()), -1.0)))
+            left.take(points[row])
             chosen.append(row)
             free[row] = False
-            length = float(rest[row] @ rest[row])
-            if length > 0:
-                rest = rest - np.outer(rest @ rest[row], rest[row] / length)
-        return among[chosen]
+        return among[np.asarray(chosen, dtype=np.int64)]
 
 
-def _without(points: Floats, others: NDArray[np.floating]) -> Floats:
-    """What of the points is not in the span of the others."""
-    if not len(others):
-        return points.copy()
-    _, values, ways = np.linalg.svd(others, full_matrices=False)
-    ways = ways[values > np.sqrt(NOTHING_LEFT) * max(values[0], np.finfo(float).tiny)]
-    return np.asarray(points - (points @ ways.T) @ ways)
+@final
+class _Directions:
+    """What of the space of the points (n, F) is left once some of them are projected out, by their products (F, F)."""
 
+    def __init__(self, points: Floats, others: NDArray[np.floating] | None) -> None:
+        self._products = points.T @ points
+        self._whole = float(self._products.trace())
+        if others is not None and len(others):
+            _, values, ways = np.linalg.svd(others, full_matrices=False)
+            ways = ways[values > np.sqrt(NOTHING_LEFT) * max(values[0], np.finfo(float).tiny)]
+            keep = np.eye(len(self._products)) - ways.T @ ways
+            self._products = keep @ self._products @ keep
+        self._gone = np.zeros((0, points.shape[1])) if others is None or not len(others) else ways
 
-def _strongest(points: Floats) -> Floats:
-    """The first right singular vector."""
-    small = points.T @ points if points.shape[1] <= len(points) else points @ points.T
-    _, vectors = np.linalg.eigh(small)
-    way = vectors[:, -1] if points.shape[1] <= len(points) else points.T @ vectors[:, -1]
-    return np.asarray(way / max(float(np.linalg.norm(way)), np.finfo(float).tiny))
+    @property
+    def exhausted(self) -> bool:
+        return float(self._products.trace()) <= NOTHING_LEFT * self._whole
+
+    def strongest(self) -> Floats:
+        """Along which most of the points' squared lengths lies: it is at right angles to all that was taken."""
+        return np.asarray(np.linalg.eigh(self._products)[1][:, -1])
+
+    def take(self, point: Floats) -> None:
+        way = point - self._gone.T @ (self._gone @ point)
+        way = way - self._gone.T @ (self._gone @ way)  # once more, as Gram and Schmidt lose digits
+        length = float(np.linalg.norm(way))
+        if length <= np.sqrt(NOTHING_LEFT) * float(np.linalg.norm(point)):
+            return
+        way /= length
+        self._gone = np.concatenate([self._gone, way[None]])
+        there = self._products @ way
+        self._products = self._products - np.outer(there, way) - np.outer(way, there) + (way @ there) * np.outer(way, way)
 
 
 def _at_least_one(value: int, name: str) -> None:
