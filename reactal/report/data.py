@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, final
 
+from reactal.report.shown import ControlCurve, LineageRow, MapPoints, Mode, Shown, Stationary, Table, WorstRow
+
 __all__ = [
     "BarrierRow",
     "IterationRow",
@@ -65,7 +67,8 @@ class IterationRow:
 class PathProfile:
     """Along the minimum-energy path of the model: `progress` is arc length; spread is one standard deviation over the
     committee. The labelled points are structures on the path or close to it with their reference energies; of points of one
-    name the last is named in the figure."""
+    name the last is named in the figure. `labelled_model_kcal` is what the model says of the same structures. `structures` are
+    the images, `labelled_structures` the labelled points."""
 
     progress: Numbers = ()
     model_kcal: Numbers = ()
@@ -73,17 +76,23 @@ class PathProfile:
     labelled_progress: Numbers = ()
     labelled_kcal: Numbers = ()
     names: tuple[str, ...] = ()
+    structures: tuple[int, ...] = ()
+    labelled_structures: tuple[int, ...] = ()
+    labelled_model_kcal: Numbers = ()
 
 
 @final
 @dataclass(frozen=True)
 class ParityPoints:
-    """Reference against model, in pairs: energies of structures (kcal/mol), force components (eV/angstrom)."""
+    """Reference against model, in pairs: energies of structures (kcal/mol), force components (eV/angstrom) of one structure
+    after the other. `structures` says which they are, where that is known; `of` how many there were before thinning."""
 
     energy_reference: Numbers = ()
     energy_model: Numbers = ()
     force_reference: Numbers = ()
     force_model: Numbers = ()
+    structures: tuple[int, ...] = ()
+    of: int = 0
 
 
 @final
@@ -97,14 +106,20 @@ class UncertaintyPairs:
     factor: float | None = None
     coverage: float | None = None
     floor: float = 0.0
+    structures: tuple[int, ...] = ()
 
 
 @final
 @dataclass(frozen=True)
 class StageCost:
+    """Wall seconds, labels asked for and failed, and the core time of the labels with its price."""
+
     stage: str
     seconds: float
     labels: int = 0
+    failed: int = 0
+    core_seconds: float = 0.0
+    money: float = 0.0
 
 
 @final
@@ -177,8 +192,9 @@ class TrackingRef:
 @final
 @dataclass(frozen=True)
 class ReportData:
-    """One campaign. `outcome` is a campaign outcome by name, or `running`; `evidence` are sentences; `settings` and
-    `provenance` are shown as they are, in order."""
+    """One campaign. `outcome` is a campaign outcome by name, or `running`; `evidence` are sentences; `settings`,
+    `provenance` and `tables` are shown as they are, in order. What is shown of a structure names it by its place in
+    `structures`."""
 
     campaign: str
     reaction: str
@@ -202,6 +218,14 @@ class ReportData:
     tracking: TrackingRef = TrackingRef()
     settings: tuple[tuple[str, str], ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
+    structures: tuple[Shown, ...] = ()
+    stationary: tuple[Stationary, ...] = ()
+    mode: Mode | None = None
+    worst: tuple[WorstRow, ...] = ()
+    map: MapPoints | None = None
+    lineage: tuple[LineageRow, ...] = ()
+    control: ControlCurve | None = None
+    tables: tuple[Table, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Nested plain values; numbers that are not finite become null."""

@@ -2,44 +2,54 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import final
 
 from reactal.errors import InputError
+from reactal.report import captions
+from reactal.report.clouds import energy_parity, exploration_map, force_parity, uncertainty_against_error
 from reactal.report.data import ReportData
-from reactal.report.figures import cost_by_stage, learning_curve, parity, path_profile, uncertainty_against_error
-from reactal.report.wording import duration, headline, number, percent
+from reactal.report.figures import barrier_curve, control_curve, cost_by_stage, force_curve, path_profile
+from reactal.report.page_data import page_data
+from reactal.report.style import Drawing
+from reactal.report.wording import duration, headline, money, number, percent
 
-__all__ = ["HTML_NAME", "JSON_NAME", "render", "write_report"]
+__all__ = ["HTML_NAME", "JSON_NAME", "Picture", "pictures", "render", "replace_file", "write_report"]
 
 HTML_NAME, JSON_NAME = "report.html", "report.json"
+SCRIPTS = ("viewer.js", "report.js")
 
 
 @final
 @dataclass(frozen=True)
-class _Picture:
+class Picture:
+    """A figure with what stands above and below it."""
+
     title: str
-    svg: str
+    drawing: Drawing
     caption: str
-    wide: bool = True
 
 
-def write_report(data: ReportData, folder: str | Path) -> tuple[Path, Path]:
-    """Write both files, each whole or not at all; the paths of the page and of the JSON."""
+def write_report(data: ReportData, folder: str | Path, *, shown: Sequence[Picture] | None = None) -> tuple[Path, Path]:
+    """Write both files, each whole or not at all; the paths of the page and of the JSON. `shown` are figures drawn before."""
     place = Path(folder)
-    page, numbers = render(data), json.dumps(data.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
+    page, numbers = render(data, shown=shown), json.dumps(data.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
     try:
         place.mkdir(parents=True, exist_ok=True)
-        return _replace(place / HTML_NAME, page), _replace(place / JSON_NAME, numbers + "\n")
+        return replace_file(place / HTML_NAME, page.encode()), replace_file(place / JSON_NAME, f"{numbers}\n".encode())
     except OSError as error:
         raise InputError(f"cannot write the report to {place} ({error.strerror}); give a folder that can be written") from error
 
 
-def render(data: ReportData) -> str:
-    """The page. Whatever the user wrote is shown as text, never as markup."""
+def render(data: ReportData, *, shown: Sequence[Picture] | None = None) -> str:
+    """The page. Whatever the user wrote is shown as text, never as markup, and no script but its own can run in it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -49,68 +59,48 @@ def render(data: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, percent=percent, duration=duration)
-    template = environment.get_template("report.html.j2")
-    return template.render(
+    environment.filters.update(number=number, percent=percent, duration=duration, money=money)
+    shown = pictures(data) if shown is None else shown
+    script = "\n".join(files("reactal.report").joinpath("page", name).read_text("utf-8") for name in SCRIPTS)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html.j2").render(
         data=data,
         headline=headline(data),
         mood=_mood(data.outcome),
-        pictures=[picture for picture in _pictures(data) if picture.svg],
+        pictures=shown,
+        structures=page_data(data, [picture.drawing for picture in shown]),
+        script=script,
+        script_hash=f"sha256-{digest}",
         json_name=JSON_NAME,
     )
 
 
-def _pictures(data: ReportData) -> list[_Picture]:
-    observed, target = data.trust_region.observed_coverage, data.trust_region.target_coverage
-    kept = (
-        f"Of {data.trust_region.observed_points} points that came after the calibration in force at their time, "
-        f"{percent(observed)} were within the bound; {percent(target)} were asked for."
-        if observed is not None
-        else "No points have come after a calibration yet, so its coverage is not known."
+def pictures(data: ReportData) -> list[Picture]:
+    """Every figure there is something for, in the page's order."""
+    drawn = (
+        ("Force error on structures drawn at random", force_curve, captions.LEARNING),
+        ("Barrier error at the model's saddle", barrier_curve, captions.BARRIER),
+        ("Chosen against random", control_curve, captions.control(data)),
+        ("Path profile", path_profile, captions.path(data)),
+        ("Exploration map", exploration_map, captions.exploration(data)),
+        ("Energies", energy_parity, captions.parity(data, "energy")),
+        ("Forces", force_parity, captions.parity(data, "force")),
+        ("Uncertainty against error", uncertainty_against_error, captions.uncertainty(data)),
+        ("Time and labels by stage", cost_by_stage, captions.cost(data)),
     )
-    return [
-        _Picture(
-            "Learning curve",
-            learning_curve(data),
-            "Left: structures drawn by lot from what was explored and predicted before they were labelled, so an honest error. "
-            "Right: the model's saddle, likewise predicted first.",
-        ),
-        _Picture(
-            "Path profile",
-            path_profile(data),
-            "The minimum-energy path of the model. Reference energies are of labelled structures on it or close to it, each "
-            "drawn at its nearest point.",
-        ),
-        _Picture(
-            "Parity",
-            parity(data),
-            "Blue structures the model was trained on; orange ones it had not seen when it predicted them. Only those tell "
-            "how good it is.",
-        ),
-        _Picture(
-            "Uncertainty against error",
-            uncertainty_against_error(data),
-            f"Random structures only. {kept}",
-            wide=False,
-        ),
-        _Picture(
-            "Time and labels by stage",
-            cost_by_stage(data),
-            f"{duration(data.wall_seconds)} of wall time in all; labels took {duration(data.labels.core_seconds)} of core time.",
-            wide=False,
-        ),
-    ]
+    made = ((title, draw(data), caption) for title, draw, caption in drawn)
+    return [Picture(title, drawing, caption) for title, drawing, caption in made if drawing is not None]
 
 
 def _mood(outcome: str) -> str:
     return {"verified": "good", "running": "calm", "halted": "bad"}.get(outcome, "warn")
 
 
-def _replace(path: Path, text: str) -> Path:
+def replace_file(path: Path, content: bytes) -> Path:
     """Readers see the old file or the new one."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        fresh.write_text(text, encoding="utf-8")
+        fresh.write_bytes(content)
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,11 +28,18 @@ __all__ = [
     "MUTED",
     "PAPER",
     "TRUTH",
+    "Drawing",
+    "Spots",
     "canvas",
     "clipped",
+    "drawn",
+    "plain_log",
     "quiet_legend",
-    "to_svg",
+    "spots",
 ]
+
+DOTS_PER_INCH = 200  # of a PNG
+_POINTS_PER_INCH = 72.0  # of an SVG
 
 # drawn colour -> CSS variable of the page
 INK, MUTED, LINE, PAPER = "#101113", "#5b6168", "#d5d9de", "#fefefd"
@@ -47,8 +58,8 @@ _SETTINGS: Any = {  # matplotlib types it by a literal of every setting there is
     "text.parse_math": False,  # a dollar in a name is a dollar
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
+    "font.size": 10.0,
+    "axes.labelsize": 10.0,
     "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -68,10 +79,10 @@ _SETTINGS: Any = {  # matplotlib types it by a literal of every setting there is
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
     "legend.frameon": False,
-    "legend.fontsize": 8.5,
+    "legend.fontsize": 9.0,
     "lines.linewidth": 2.0,
 }
 
@@ -97,25 +108,87 @@ def quiet_legend(panel: Axes, **where: Any) -> None:
         panel.legend(**{"loc": "best", "handlelength": 1.6, "borderaxespad": 0.2, **where})
 
 
+def plain_log(panel: Axes, axis: str) -> None:
+    """0.05 rather than 10^-2 and half a tick."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    which = panel.xaxis if axis == "x" else panel.yaxis
+    if panel.get_xscale() == "log" if axis == "x" else panel.get_yscale() == "log":
+        which.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    which.set_minor_formatter(NullFormatter())
+
+
 def clipped(text: str, most: int = 28) -> str:
     """Names of any length must leave room for the figure."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def to_svg(figure: Figure, *, name: str, description: str) -> str:
-    """As an element to put into a page. Call it inside `canvas`: the settings decide the text."""
+@final
+@dataclass(frozen=True)
+class Spots:
+    """Where structures lie in a picture: the structure of each spot by its place in the report's list, and x and y in the
+    units of the picture's viewBox."""
+
+    structure: tuple[int, ...]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """One figure: as an element of the page, and as a file of its own in the colours of day."""
+
+    name: str
+    element: str
+    svg: str
+    spots: Spots
+    figure: Figure
+
+    def png(self) -> bytes:
+        """For slides, and for readers that draw no SVG."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor=PAPER, metadata={"Software": None})
+        return buffer.getvalue()
+
+
+def spots(figure: Figure, panel: Axes, points: ArrayLike, structures: Sequence[int]) -> Spots:
+    """The structures drawn at `points` (n, 2) of a panel; negative ones are nobody's. Call it once the figure is laid out."""
+    at = np.asarray(panel.transData.transform(np.asarray(points, dtype=float).reshape(-1, 2))) / figure.dpi * _POINTS_PER_INCH
+    height = figure.get_figheight() * _POINTS_PER_INCH
+    kept = [i for i, owner in enumerate(structures) if owner >= 0 and np.isfinite(at[i]).all()]
+    return Spots(
+        tuple(int(structures[i]) for i in kept),
+        tuple(round(float(at[i, 0]), 1) for i in kept),
+        tuple(round(height - float(at[i, 1]), 1) for i in kept),
+    )
+
+
+def drawn(figure: Figure, *, name: str, description: str, links: Sequence[tuple[Axes, ArrayLike, Sequence[int]]] = ()) -> Drawing:
+    """The finished figure. Call it inside `canvas`: the settings decide the text. `links` are what `spots` takes."""
     import matplotlib as mpl
 
     with mpl.rc_context({"svg.hashsalt": name}):  # ids are the same in every run and differ between figures
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = buffer.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
+    found = [spots(figure, *link) for link in links]
+    together = Spots(
+        tuple(owner for one in found for owner in one.structure),
+        tuple(x for one in found for x in one.x),
+        tuple(y for one in found for y in one.y),
+    )
+    return Drawing(name, _element(text, description), text, together, figure)
+
+
+def _element(text: str, description: str) -> str:
+    """Whose colours are the page's."""
     body = text[text.index(">", text.index("<svg")) + 1 :]
     body = re.sub(r'<g id="[^"]*"', "<g", body)  # nobody refers to groups, and every figure names them alike
     box = re.search(r'viewBox="([^"]+)"', text)
-    for drawn, variable in _VARIABLES.items():
-        body = re.sub(drawn, f"var(--{variable})", body, flags=re.IGNORECASE)
+    for colour, variable in _VARIABLES.items():
+        body = re.sub(colour, f"var(--{variable})", body, flags=re.IGNORECASE)
     body = body.replace("'DejaVu Sans', sans-serif", "var(--sans)")
     label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     return f'<svg viewBox="{box.group(1) if box else ""}" role="img" aria-label="{label}">{body}'

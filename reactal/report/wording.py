@@ -6,7 +6,7 @@ import math
 
 from reactal.report.data import ReportData
 
-__all__ = ["MISSING", "duration", "headline", "number", "percent"]
+__all__ = ["MISSING", "duration", "headline", "money", "number", "percent"]
 
 MISSING = "–"
 
@@ -36,6 +36,13 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def money(value: float | None) -> str:
+    """In the currency of the price table; small sums keep two figures that count."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.2g}"
 
 
 def headline(data: ReportData) -> str:

@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reactal.campaign.events import BatchChosen, Calibrated, Event, Explored, Labelled, Outcome, Trained
+import reactal
+from reactal.campaign.events import BatchChosen, Calibrated, Event, Explored, Labelled, Outcome, Seeded, Trained, Verified
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Label
-from reactal.exploration.paths import align
+from reactal.potentials.committee import Committee
 from reactal.report.data import (
     BarrierRow,
     IterationRow,
     LabelCounts,
-    ParityPoints,
-    PathProfile,
     RandomArm,
     ReportData,
     StageCost,
@@ -25,25 +23,27 @@ from reactal.report.data import (
     TrustRegion,
     UncertaintyPairs,
 )
+from reactal.report.shown import LineageRow, MapPoints, Stationary
+from reactal.stages import report_clouds, report_path
 from reactal.stages.bench import Bench
+from reactal.stages.report_structures import Album
 from reactal.stages.summary import RECENT, STAGES
 from reactal.uncertainty.calibration import FLOOR
 from reactal.uncertainty.interval import force_mae_ci
-from reactal.units import KCAL_PER_MOL
 
 __all__ = ["report_data"]
-
-NEAR_PATH = 0.1  # angstrom, root mean square after turning; a labelled structure this near an image is shown on the path
-PARITY_ROWS = 400  # most recent; a page must open quickly
-
-Floats = NDArray[np.float64]
 
 
 def report_data(bench: Bench, events: Sequence[Event], state: CampaignState, *, summary: Mapping[str, Any]) -> ReportData:
     """Everything report.html shows and report.json holds."""
     config = bench.config
-    arm, mlflow = summary["random_arm"], summary["mlflow"]
-    interval = arm["ci95"] or (None, None)
+    album = Album(report_path.template_of(bench, state))
+    committee, zero = _committee(bench, state), _zero(bench, state)
+    rows = bench.dataset(state.dataset) if state.dataset else Frames.of([])
+    stationary = report_path.stationary_points(bench, state, album)
+    path = report_path.path_profile(bench, state, committee, zero=zero, album=album)
+    mode = report_path.saddle_mode(bench, state, committee, album)
+    seen = report_clouds.foretold(bench, events, rows, zero=zero, album=album)
     return ReportData(
         campaign=config.name,
         reaction=_reaction(bench),
@@ -54,34 +54,112 @@ def report_data(bench: Bench, events: Sequence[Event], state: CampaignState, *, 
         barrier_tolerance_kcal=config.verification.barrier_tolerance,
         force_tolerance=config.verification.force_tolerance,
         iterations=_iterations(events),
-        path=_path(bench, state),
-        trained_on=_trained_on(bench, state),
-        blind=_blind(bench, events, state),
-        uncertainty=UncertaintyPairs(
-            disagreement=tuple(point.disagreement for point in state.arm),
-            error=tuple(point.force_error_max for point in state.arm),
-            factor=state.calibrated.factor if state.calibrated else None,
-            coverage=config.calibration.coverage,
-            floor=FLOOR,
-        ),
-        stages=tuple(
-            StageCost(name, state.seconds.get(kind, 0.0), labels=_labels_of(name, events)) for kind, name in STAGES.items()
-        ),
+        path=path,
+        trained_on=report_clouds.trained_on(_trained_rows(bench, state, rows), committee, zero=zero, album=album),
+        blind=report_clouds.blind(seen),
+        uncertainty=_uncertainty(bench, state, album),
+        stages=_costs(events, state, price=config.budget.price_per_core_hour),
         labels=_label_counts(state),
-        random_arm=RandomArm(arm["n"], arm["force_mae_ev_per_ang"], interval[0], interval[1], config.verification.random_arm_mae),
-        trust_region=TrustRegion(
-            target_coverage=summary["trust_region"]["target_coverage"],
-            observed_coverage=summary["trust_region"]["observed_coverage"],
-            observed_points=summary["trust_region"]["observed_points"],
-            radius=summary["trust_region"]["disagreement"],
-            max_error=config.exploration.trust_error,
-        ),
+        random_arm=_random_arm(bench, summary),
+        trust_region=_trust_region(bench, summary),
         wall_seconds=state.wall_seconds,
         store=config.store,
-        tracking=TrackingRef(mlflow["tracking_uri"] or "", config.tracking.experiment, mlflow["run_id"] or ""),
+        tracking=TrackingRef(
+            summary["mlflow"]["tracking_uri"] or "", config.tracking.experiment, summary["mlflow"]["run_id"] or ""
+        ),
         settings=tuple((key, str(value)) for key, value in config.science().items()),
         provenance=_provenance(bench, state),
+        stationary=stationary,
+        mode=mode,
+        worst=report_clouds.worst(seen),
+        map=_map(bench, state, rows, stationary=stationary, zero=zero, album=album),
+        lineage=_lineage(state),
+        structures=album.shown,
     )
+
+
+def _committee(bench: Bench, state: CampaignState) -> Committee | None:
+    if state.trained is None:
+        return None
+    from reactal.potentials.export import load_committee
+
+    return load_committee(bench.models.get(state.trained.model))
+
+
+def _zero(bench: Bench, state: CampaignState) -> float:
+    """The reference's energy of the reactant, eV; 0 where its label failed and the campaign halted."""
+    return bench.label_of(state.seeded.reactant).energy if state.seeded is not None and state.seeded.reactant else 0.0
+
+
+def _trained_rows(bench: Bench, state: CampaignState, rows: Frames) -> Frames:
+    """What the newest model has seen; the dataset may have grown since."""
+    if state.trained is None or state.trained.dataset == state.dataset:
+        return rows
+    return bench.dataset(state.trained.dataset)
+
+
+def _uncertainty(bench: Bench, state: CampaignState, album: Album) -> UncertaintyPairs:
+    return UncertaintyPairs(
+        disagreement=tuple(point.disagreement for point in state.arm),
+        error=tuple(point.force_error_max for point in state.arm),
+        factor=state.calibrated.factor if state.calibrated else None,
+        coverage=bench.config.calibration.coverage,
+        floor=FLOOR,
+        structures=tuple(album.known(point.key) for point in state.arm),
+    )
+
+
+def _random_arm(bench: Bench, summary: Mapping[str, Any]) -> RandomArm:
+    arm = summary["random_arm"]
+    low, high = arm["ci95"] or (None, None)
+    return RandomArm(arm["n"], arm["force_mae_ev_per_ang"], low, high, bench.config.verification.random_arm_mae)
+
+
+def _trust_region(bench: Bench, summary: Mapping[str, Any]) -> TrustRegion:
+    trust = summary["trust_region"]
+    return TrustRegion(
+        target_coverage=trust["target_coverage"],
+        observed_coverage=trust["observed_coverage"],
+        observed_points=trust["observed_points"],
+        radius=trust["disagreement"],
+        max_error=bench.config.exploration.trust_error,
+    )
+
+
+def _map(
+    bench: Bench, state: CampaignState, rows: Frames, *, stationary: Sequence[Stationary], zero: float, album: Album
+) -> MapPoints | None:
+    nothing = Frames.of([])
+    explored = state.explored
+    unseen = bench.pools.get(explored.pool) if explored is not None and explored.pool_size else nothing
+    band = bench.pools.get(explored.path) if explored is not None else nothing
+    keys = {"reactant": state.seeded.reactant, "product": state.seeded.product} if state.seeded else {}
+    if state.tests:
+        keys["saddle"] = state.tests[-1].key
+    marks = [(point.name, bench.structure_of(keys[point.name])) for point in stationary if point.name in keys]
+    return report_clouds.exploration_map(rows, unseen=unseen, band=band, marks=marks, zero=zero, album=album)
+
+
+def _lineage(state: CampaignState) -> tuple[LineageRow, ...]:
+    """From which rows each model came."""
+    rows = []
+    for event in state.trainings:
+        known = [mae for mae in event.force_mae if np.isfinite(mae)]
+        held_out = float(np.mean(known)) if known else None
+        rows.append(LineageRow(event.iteration, event.dataset, event.rows, event.model, held_out, event.restarts))
+    return tuple(rows)
+
+
+def _costs(events: Sequence[Event], state: CampaignState, *, price: float) -> tuple[StageCost, ...]:
+    """Where time, labels and money went; `price` of a core hour."""
+    rows = []
+    for kind, name in STAGES.items():
+        paid = [event for event in events if event.kind == kind and isinstance(event, Seeded | Labelled | Verified)]
+        labels = sum(event.labels if isinstance(event, Seeded) else event.asked for event in paid)
+        failed = sum(event.failed for event in paid if not isinstance(event, Verified))
+        core = sum(event.core_seconds for event in paid)
+        rows.append(StageCost(name, state.seconds.get(kind, 0.0), labels, failed, core, core / 3600.0 * price))
+    return tuple(rows)
 
 
 def _reaction(bench: Bench) -> str:
@@ -156,99 +234,6 @@ def _row(
     )
 
 
-def _path(bench: Bench, state: CampaignState) -> PathProfile:
-    if state.explored is None or state.trained is None or state.seeded is None:
-        return PathProfile()
-    from reactal.potentials.export import load_committee
-
-    band = bench.pools.get(state.explored.path)
-    said = load_committee(bench.models.get(state.trained.model)).predict(band)
-    atoms = int(band.sizes[0])
-    steps = np.linalg.norm(np.diff(band.positions.reshape(-1, atoms, 3), axis=0), axis=(1, 2))
-    progress = np.concatenate([[0.0], np.cumsum(steps)])
-    zero = bench.label_of(state.seeded.reactant).energy
-    where, heights, names = _labelled_on(bench, state, band, progress)
-    return PathProfile(
-        progress=tuple(progress.tolist()),
-        model_kcal=tuple(((said.energy - said.energy[0]) / KCAL_PER_MOL).tolist()),
-        spread_kcal=tuple((said.energy_spread / KCAL_PER_MOL).tolist()),
-        labelled_progress=tuple(where),
-        labelled_kcal=tuple((height - zero) / KCAL_PER_MOL for height in heights),
-        names=tuple(names),
-    )
-
-
-def _labelled_on(
-    bench: Bench, state: CampaignState, band: Frames, progress: Floats
-) -> tuple[list[float], list[float], list[str]]:
-    """Labelled structures that lie on the path, each at its nearest image."""
-    images = list(band.structures())
-    rows = bench.dataset(state.dataset)
-    where, heights, names = [], [], []
-    for i in np.flatnonzero(np.isin(rows.extra["role"], ("saddle", "path", "between", "top", "relax"))):
-        here = rows.structure(int(i))
-        gaps = [float(np.sqrt(np.square(align(here, image).positions - image.positions).sum(axis=1).mean())) for image in images]
-        nearest = int(np.argmin(gaps))
-        if gaps[nearest] < NEAR_PATH:
-            where.append(float(progress[nearest]))
-            heights.append(float(rows.energy[i]))
-            names.append(str(rows.extra["role"][i]))
-    return where, heights, names
-
-
-def _trained_on(bench: Bench, state: CampaignState) -> ParityPoints:
-    if state.trained is None or state.seeded is None:
-        return ParityPoints()
-    from reactal.potentials.export import load_committee
-
-    rows = bench.dataset(state.trained.dataset)[-PARITY_ROWS:]
-    said = load_committee(bench.models.get(state.trained.model)).predict(rows)
-    zero = bench.label_of(state.seeded.reactant).energy
-    return _parity(rows.energy - zero, said.energy - zero, rows.forces, said.forces)
-
-
-def _blind(bench: Bench, events: Sequence[Event], state: CampaignState) -> ParityPoints:
-    """The random arm: as predicted before it was labelled."""
-    if state.seeded is None:
-        return ParityPoints()
-    reference_zero = bench.label_of(state.seeded.reactant).energy if state.seeded.reactant else 0.0
-    model_zero = 0.0
-    energies: list[tuple[float, float]] = []
-    forces: list[tuple[Floats, Floats]] = []
-    for event in events:
-        if isinstance(event, Explored):
-            model_zero = event.ends_ev[0]
-        if not isinstance(event, BatchChosen):
-            continue
-        pool = bench.pools.get(event.batch)
-        for i in np.flatnonzero(pool.extra["arm"] == "random"):
-            label = bench.labels.get(bench.theory.fingerprint, pool.structure(int(i)).key)
-            if isinstance(label, Label):
-                energies.append((label.energy - reference_zero, float(pool.energy[i]) - model_zero))
-                forces.append((label.forces, pool.forces[pool.atoms(int(i))]))
-    if not energies:
-        return ParityPoints()
-    pairs = np.asarray(energies)
-    return _parity(pairs[:, 0], pairs[:, 1], np.concatenate([f for f, _ in forces]), np.concatenate([f for _, f in forces]))
-
-
-def _parity(energy: Floats, energy_model: Floats, forces: Floats, forces_model: Floats) -> ParityPoints:
-    return ParityPoints(
-        tuple((energy / KCAL_PER_MOL).tolist()),
-        tuple((energy_model / KCAL_PER_MOL).tolist()),
-        tuple(forces.reshape(-1).tolist()),
-        tuple(forces_model.reshape(-1).tolist()),
-    )
-
-
-def _labels_of(stage: str, events: Sequence[Event]) -> int:
-    kinds = {"seed": ("seeded", "labels"), "label": ("labelled", "asked"), "verify": ("verified", "asked")}
-    if stage not in kinds:
-        return 0
-    kind, field = kinds[stage]
-    return sum(getattr(event, field) for event in events if event.kind == kind)
-
-
 def _label_counts(state: CampaignState) -> LabelCounts:
     failures: dict[str, int] = {}
     for labelled in state.labelled:
@@ -266,7 +251,12 @@ def _label_counts(state: CampaignState) -> LabelCounts:
 
 
 def _provenance(bench: Bench, state: CampaignState) -> tuple[tuple[str, str], ...]:
-    rows = [("theory fingerprint", bench.theory.fingerprint), ("configuration", state.config), ("events", str(state.events))]
+    """What to name where the result is used: code, theory and program, dataset, model."""
+    rows = [("reactal", reactal.__version__), ("theory", bench.theory.name), ("theory fingerprint", bench.theory.fingerprint)]
+    first = bench.labels.get(bench.theory.fingerprint, state.seeded.reactant) if state.seeded and state.seeded.reactant else None
+    if isinstance(first, Label) and first.program_version:
+        rows.append(("labelled with", first.program_version))
+    rows += [("configuration", state.config), ("seed", str(state.seed)), ("events", str(state.events))]
     if state.dataset:
         rows.append(("dataset", f"{bench.config.name} version {state.dataset}"))
     if state.trained is not None:

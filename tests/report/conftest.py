@@ -18,6 +18,42 @@ from reactal.report.data import (
     TrustRegion,
     UncertaintyPairs,
 )
+from reactal.report.shown import ControlCurve, LineageRow, MapPoints, Mode, Shown, Stationary, Table, WorstRow
+
+TRAINED, BLIND, IMAGES = 80, 16, 13
+ATOMS = (17, 6, 1, 1, 1, 17)
+SADDLE = TRAINED + BLIND + IMAGES // 2
+
+
+def _structures(rng: np.random.Generator) -> tuple[Shown, ...]:
+    """Chloride passing through chloromethane, shaken; the last ones are the images of the path."""
+    flat = np.array([[-2.4, 0, 0], [0, 0, 0], [0, 1.07, 0], [0, -0.53, 0.93], [0, -0.53, -0.93], [2.4, 0, 0]])
+    passed = np.concatenate([rng.uniform(-0.7, 0.7, TRAINED + BLIND), np.linspace(-0.7, 0.7, IMAGES)])
+    shaken = np.concatenate([np.full(TRAINED + BLIND, 0.08), np.zeros(IMAGES)])
+    names = [f"row {i}" for i in range(TRAINED)] + [f"random {i}" for i in range(BLIND)] + [f"image {i}" for i in range(IMAGES)]
+    out = []
+    for name, shift, sigma in zip(names, passed, shaken, strict=True):
+        places = flat + sigma * rng.normal(size=flat.shape)
+        places[1] += (shift, 0, 0)
+        places[2:5, 0] += 0.6 * shift
+        out.append(Shown(name, ATOMS, tuple(np.round(places, 4).reshape(-1).tolist()), f"{name}: made up"))
+    return tuple(out)
+
+
+def _map(rng: np.random.Generator) -> MapPoints:
+    count = TRAINED + BLIND
+    x, y = rng.normal(size=(2, count))
+    return MapPoints(
+        tuple(x),
+        tuple(y),
+        (*(i // 12 for i in range(TRAINED)), *([-1] * BLIND)),
+        tuple(range(count)),
+        tuple(np.linspace(-2, 2, IMAGES)),
+        tuple(np.cos(np.linspace(-2, 2, IMAGES))),
+        (("reactant", -2.0, -0.4), ("saddle", 0.0, 1.0), ("product", 2.0, -0.4)),
+        (0.8, 0.1),
+        count,
+    )
 
 
 def _rounds(rng: np.random.Generator) -> tuple[IterationRow, ...]:
@@ -50,14 +86,17 @@ def _rounds(rng: np.random.Generator) -> tuple[IterationRow, ...]:
     return tuple(rows)
 
 
-def _parity(rng: np.random.Generator, structures: int, noise: float) -> ParityPoints:
+def _parity(rng: np.random.Generator, places: range, noise: float) -> ParityPoints:
+    structures = len(places)
     energy = rng.gamma(2.0, 14.0, structures)
-    forces = rng.laplace(0.0, 1.6, structures * 18)
+    forces = rng.laplace(0.0, 1.6, structures * 3 * len(ATOMS))
     return ParityPoints(
         tuple(energy),
         tuple(energy + 12 * noise * rng.normal(size=structures)),
         tuple(forces),
         tuple(forces + noise * rng.normal(size=len(forces)) * (0.4 + 0.3 * np.abs(forces))),
+        tuple(places),
+        structures,
     )
 
 
@@ -89,15 +128,23 @@ def campaign() -> ReportData:
             (0.0, 0.78, 1.55, 2.3, 3.1),
             (0.0, 3.05, 13.82, 3.2, 0.02),
             ("reactant", "", "saddle", "", "product"),
+            tuple(range(TRAINED + BLIND, TRAINED + BLIND + IMAGES)),
+            (0, 1, SADDLE, 2, 3),
+            (0.1, 3.4, 13.87, 3.0, 0.0),
         ),
-        trained_on=_parity(rng, 80, 0.05),
-        blind=_parity(rng, 16, 0.16),
+        trained_on=_parity(rng, range(TRAINED), 0.05),
+        blind=_parity(rng, range(TRAINED, TRAINED + BLIND), 0.16),
         uncertainty=UncertaintyPairs(
-            tuple(doubt), tuple(1.5 * doubt * rng.lognormal(0, 0.5, 22)), factor=2.9, coverage=0.9, floor=0.005
+            tuple(doubt),
+            tuple(1.5 * doubt * rng.lognormal(0, 0.5, 22)),
+            factor=2.9,
+            coverage=0.9,
+            floor=0.005,
+            structures=tuple(TRAINED + i % BLIND for i in range(22)),
         ),
         stages=(
-            StageCost("seed", 28.0, 32),
-            StageCost("label", 46.0, 63),
+            StageCost("seed", 28.0, 32, 0, 24.0, 0.000333),
+            StageCost("label", 46.0, 63, 1, 45.0, 0.000625),
             StageCost("train", 81.0),
             StageCost("explore", 38.0),
             StageCost("select", 1.2),
@@ -120,4 +167,16 @@ def campaign() -> ReportData:
             ("Potential", "campaigns/sn2-chloride/models/7"),
             ("Journal", "41 events"),
         ),
+        structures=_structures(rng),
+        stationary=(
+            Stationary(TRAINED + BLIND, "reactant", 0.0, 0.0),
+            Stationary(SADDLE, "saddle", 13.87, 13.82, "one negative mode"),
+            Stationary(TRAINED + BLIND + IMAGES - 1, "product", 0.02, 0.05),
+        ),
+        mode=Mode(SADDLE, tuple(np.eye(18)[3]), -412.0),
+        worst=(WorstRow(TRAINED + 2, 0.62, 0.21, 3, "dynamics"), WorstRow(TRAINED + 5, 0.4, None, 4, "near saddle")),
+        map=_map(rng),
+        lineage=(LineageRow(0, 1, 32, "9f" * 32), LineageRow(1, 2, 41, "3c" * 32, 0.08, 1)),
+        control=ControlCurve((30.0, 60.0, 90.0), (0.3, 0.2, 0.12), (30.0, 60.0, 90.0), (0.3, 0.1, 0.05), 34.0),
+        tables=(Table("Forgetting", ("Region", "Then", "Now"), (("reactant", "0.04", "0.05"),), "The ratio is 1.2."),),
     )
