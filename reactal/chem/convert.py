@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,18 +131,29 @@ def read_structure(path: str | Path, *, charge: int | None = None, multiplicity:
 
 
 def read_frames(
-    path: str | Path, *, charge: int | None = None, multiplicity: int | None = None, rules: StateRules | None = None
+    path: str | Path,
+    *,
+    charge: int | None = None,
+    multiplicity: int | None = None,
+    rules: StateRules | None = None,
+    columns: Sequence[str] = (),
 ) -> Frames:
-    """Every geometry of a file, with energies and forces where it has them (ASE units: eV, eV/angstrom)."""
+    """Every geometry of a file, with energies and forces where it has them (ASE units: eV, eV/angstrom).
+
+    `columns` are words of the geometries' `info` to keep, as text; those that no geometry has are left out.
+    """
     from ase.calculators.calculator import PropertyNotImplementedError
 
     structures, labels = [], []
+    told: dict[str, list[str]] = {name: [] for name in columns}
     for number, atoms in enumerate(_read(path, ":"), start=1):
         try:
             structure = from_ase(atoms, charge=charge, multiplicity=multiplicity, rules=rules)
         except StructureError as error:
             raise type(error)(f"{path}, geometry {number}: {error}") from error
         structures.append(structure)
+        for name, words in told.items():
+            words.append(str(atoms.info.get(name, "")))
         label = None
         if atoms.calc is not None:
             try:
@@ -150,7 +161,7 @@ def read_frames(
             except (PropertyNotImplementedError, RuntimeError):
                 label = None
         labels.append(label)
-    return Frames.of(structures, labels)
+    return Frames.of(structures, labels, **{name: np.asarray(words) for name, words in told.items() if any(words)})
 
 
 def frame_atoms(frames: Frames, index: int) -> Atoms:

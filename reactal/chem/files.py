@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -66,9 +66,10 @@ def is_file_of_frames(path: Path) -> bool:
     return path.is_file() or is_deepmd(path)
 
 
-def read_any(path: Path, rules: StateRules | None = None) -> Frames:
+def read_any(path: Path, rules: StateRules | None = None, *, columns: Sequence[str] = ()) -> Frames:
     """What `write_labelled` wrote, or any file that ASE reads, with charges and multiplicities by `rules`.
 
+    Of a file that ASE reads, `columns` are further words of its geometries to keep, as text; the others keep all they have.
     Raises `InputError` where the file cannot be read and `StructureError` naming the geometry that cannot be.
     """
     suffix = path.suffix.lower()
@@ -79,7 +80,7 @@ def read_any(path: Path, rules: StateRules | None = None) -> Frames:
     elif suffix in PARQUET and path.is_file():
         frames = _read_parquet(path)
     else:
-        return convert.read_frames(path, rules=rules)
+        return convert.read_frames(path, rules=rules, columns=columns)
     return _checked(path, frames, rules or StateRules())
 
 

@@ -16,6 +16,7 @@ import typer
 
 import reactal
 from reactal.cli import dataset, labels
+from reactal.cli.compare import compare
 from reactal.cli.control import amend, pause, resume
 from reactal.cli.deploy import deploy
 from reactal.cli.doctor import doctor
@@ -46,7 +47,7 @@ app = typer.Typer(
 _CAMPAIGNS, _STAGES, _MACHINE = "A campaign", "One stage by itself", "This machine"
 for group, commands in {
     _CAMPAIGNS: (init, run, status, report, pause, resume, amend),
-    _STAGES: (label, train, predict),
+    _STAGES: (label, train, predict, compare),
     _MACHINE: (doctor, up, deploy),
 }.items():
     for command in commands:

@@ -15,7 +15,7 @@ from reactal.cli.output import JsonOption, SetOption, announce, console, emit
 if TYPE_CHECKING:
     from reactal.runner import Campaign
 
-__all__ = ["Engine", "run"]
+__all__ = ["Engine", "run", "show_only_ours"]
 
 
 class Engine(StrEnum):
@@ -54,7 +54,7 @@ def run(
     from reactal.cli.verdict import verdict
     from reactal.runner import Campaign
 
-    _show_only_ours()
+    show_only_ours()
     # stoppable is innermost, so that a stop does not stop the campaign's own closing
     with progress() as shown, Campaign(campaign, settings=settings or (), progress=shown) as driver, stoppable():
         if amend is not None:
@@ -70,7 +70,7 @@ def run(
         raise typer.Exit(1)
 
 
-def _show_only_ours() -> None:
+def show_only_ours() -> None:
     """The campaign's own progress is what a terminal shows; Prefect's records go to its server, failures to the journal."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")

@@ -120,3 +120,11 @@ def test_states_are_checked_in_every_format(tmp_path: Path) -> None:
     write_labelled(tmp_path / "out.parquet", labelled())
     with pytest.raises(ImpossibleMultiplicity, match=r"out\.parquet, geometry 1"):
         read_any(tmp_path / "out.parquet", StateRules(multiplicity=1))
+
+
+def test_words_of_a_text_file_are_kept_when_they_are_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "told.extxyz"
+    write_labelled(file, labelled())
+    assert read_any(file, columns=("source", "no such word")).extra["source"].tolist() == ["a", "", "c", "d"]
+    assert list(read_any(file, columns=("source", "no such word")).extra) == ["source"]
+    assert "source" not in read_any(file).extra
