@@ -27,6 +27,7 @@ from reactal.cli.run import run
 from reactal.cli.status import report, status
 from reactal.cli.train import train
 from reactal.cli.up import up
+from reactal.cli.validate import validate
 from reactal.errors import ReactalError
 
 __all__ = ["app", "invoke", "main"]
@@ -47,7 +48,7 @@ app = typer.Typer(
 _CAMPAIGNS, _STAGES, _MACHINE = "A campaign", "One stage by itself", "This machine"
 for group, commands in {
     _CAMPAIGNS: (init, run, status, report, pause, resume, amend),
-    _STAGES: (label, train, predict, compare),
+    _STAGES: (label, train, predict, validate, compare),
     _MACHINE: (doctor, up, deploy),
 }.items():
     for command in commands:

@@ -15,7 +15,7 @@ from typing import Any, final
 from reactal.chem import Structure
 from reactal.store.envelope import canonical, seal, unseal
 
-__all__ = ["Cell", "Column", "Curve", "Geometry", "Outcome", "Table", "Validation", "Verdict"]
+__all__ = ["Cell", "Column", "Curve", "Findings", "Geometry", "Outcome", "Table", "Validation", "Verdict"]
 
 SCHEMA = 1
 Cell = str | float | int | bool | None
@@ -139,6 +139,25 @@ class Geometry:
 
 @final
 @dataclass(frozen=True, eq=False)
+class Findings:
+    """What one chapter found; chapters add up."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    tables: tuple[Table, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    geometries: tuple[Geometry, ...] = ()
+
+    def __add__(self, other: Findings) -> Findings:
+        return Findings(
+            self.outcomes + other.outcomes,
+            self.tables + other.tables,
+            self.curves + other.curves,
+            self.geometries + other.geometries,
+        )
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Validation:
     """Everything one validation found. `model` is the model's id or place, `against` what it was held against; `facts` say how
     (theory, code version, dataset), in order. The outcomes stand in the order of their worth."""
@@ -150,6 +169,11 @@ class Validation:
     curves: tuple[Curve, ...] = ()
     geometries: tuple[Geometry, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, findings: Findings, *, model: str, against: str, facts: Sequence[tuple[str, str]] = ()) -> Validation:
+        parts = (findings.outcomes, findings.tables, findings.curves, findings.geometries)
+        return cls(model, against, *parts, tuple(facts))
 
     @property
     def verdict(self) -> Verdict:
