@@ -34,7 +34,7 @@ NULL = Theory.parse("leps/none", program="ase")  # microseconds
 
 
 def driver_figures(count: int) -> list[Figure]:
-    """`count` labels of microseconds through the Dask pool and a store on disk."""
+    """`count` labels of microseconds in a Prefect flow, through the Dask pool and a store on disk."""
     done = subprocess.run([sys.executable, __file__, str(count)], capture_output=True, text=True, check=True)
     measured = json.loads(done.stdout.splitlines()[-1])
     ms, growth = round(measured["cpu_ms"], 3), round(measured["growth_mib"], 2)
@@ -99,7 +99,25 @@ def _forget(_: str) -> None:
 
 
 def driver(count: int) -> None:
-    """Print CPU and wall time of this process for each label, and the growth of its memory over the second half."""
+    """Print CPU and wall time of this process for each label of one flow, and the growth of its memory over the second half."""
+    from prefect import flow, task
+
+    from flows.server import LocalServer, client_environment, using
+
+    with tempfile.TemporaryDirectory() as folder, LocalServer(Path(folder) / "prefect") as server:
+        server.wait()
+        with using(server.api, client_environment(server.home)):
+            label = task(name="label", persist_result=False)(labels_and_growth)
+
+            @flow(name="labels", persist_result=False)
+            def labels(store: str) -> dict[str, float]:
+                return label(count, store)
+
+            print(json.dumps(labels(str(Path(folder) / "store"))))
+
+
+def labels_and_growth(count: int, store: str) -> dict[str, float]:
+    """`count` labels of microseconds through the Dask pool, as a campaign's task has them; its workers are running and warm."""
     from distributed import Client
 
     from reactal.labeling.base import LabelingResources
@@ -110,12 +128,8 @@ def driver(count: int) -> None:
     warm, *structures = [
         Structure.from_symbols("HHH", trio + random.normal(0, 0.02, (3, 3)), multiplicity=2) for _ in range(count + 1)
     ]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        local_cluster(SLOTS) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        pool = DaskLabelPool(client, folder, NULL, LabelingResources(slots=SLOTS))
+    with local_cluster(SLOTS) as cluster, Client(cluster, set_as_default=False) as client:
+        pool = DaskLabelPool(client, store, NULL, LabelingResources(slots=SLOTS))
         list(pool.label([warm]))
         half, began, cpu = 0.0, time.perf_counter(), time.process_time()
         for number, outcome in enumerate(pool.label(structures)):
@@ -125,7 +139,7 @@ def driver(count: int) -> None:
         cpu, wall = time.process_time() - cpu, time.perf_counter() - began
         growth = _resident_mib() - half
         pool.close()
-    print(json.dumps({"cpu_ms": 1e3 * cpu / count, "wall_ms": 1e3 * wall / count, "growth_mib": growth}))
+    return {"cpu_ms": 1e3 * cpu / count, "wall_ms": 1e3 * wall / count, "growth_mib": growth}
 
 
 def _resident_mib() -> float:
