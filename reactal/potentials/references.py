@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -29,17 +29,27 @@ class References:
     @classmethod
     def fit(cls, frames: Frames, *, known: References | None = None) -> References:
         """Least squares over the labelled frames; elements that are known already keep their energy."""
+        return cls.over([frames], known=known)
+
+    @classmethod
+    def over(cls, parts: Iterable[Frames], *, known: References | None = None) -> References:
+        """As `fit`, over the frames of all parts, of which one at a time is looked at."""
         known = known or cls(())
-        frames = frames[np.flatnonzero(frames.labelled)]
         fixed = dict(known.energies)
-        fresh = sorted(set(frames.numbers.tolist()) - set(fixed))
+        gram, right = np.zeros((len(SYMBOLS), len(SYMBOLS))), np.zeros(len(SYMBOLS))
+        for part in parts:
+            frames = part[np.flatnonzero(part.labelled)]
+            fresh = sorted(set(frames.numbers.tolist()) - set(fixed))
+            if fresh:
+                counts = [np.add.reduceat((frames.numbers == z).astype(float), frames.offsets[:-1]) for z in fresh]
+                columns = np.stack(counts, axis=1)
+                gram[np.ix_(fresh, fresh)] += columns.T @ columns
+                right[fresh] += columns.T @ (frames.energy - known._summed(frames, unknown=0.0))
+        fresh = np.flatnonzero(gram.diagonal()).tolist()
         if not fresh:
             return known
-        counts = np.stack([np.add.reduceat((frames.numbers == z).astype(float), frames.offsets[:-1]) for z in fresh], axis=1)
-        rest = frames.energy - known._summed(frames, unknown=0.0)
-        gram = counts.T @ counts
-        scale = gram.diagonal().max()
-        solution = np.linalg.solve(gram + RIDGE * scale * np.eye(len(fresh)), counts.T @ rest)
+        gram = gram[np.ix_(fresh, fresh)]
+        solution = np.linalg.solve(gram + RIDGE * gram.diagonal().max() * np.eye(len(fresh)), right[fresh])
         return cls(tuple(sorted({**fixed, **dict(zip(fresh, solution.tolist(), strict=True))}.items())))
 
     @classmethod

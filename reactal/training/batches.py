@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
 from reactal.training.settings import TrainingSettings
 
-__all__ = ["TrainingBatch", "TrainingSet", "shuffled"]
+__all__ = ["Batches", "Rows", "TrainingBatch", "TrainingSet", "shuffled"]
 
 Ints = NDArray[np.int64]
 
@@ -32,6 +32,40 @@ class TrainingBatch:
     forces: torch.Tensor
     weight: torch.Tensor
     component_share: torch.Tensor
+
+
+class Rows(Protocol):
+    """The rows that batches are drawn from, or a fair sample of them: atoms and pairs of each (n,), any of them as a batch, and
+    whether any two batches of as many rows have the same shape."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def atom_counts(self) -> Ints: ...
+
+    @property
+    def pair_counts(self) -> Ints: ...
+
+    @property
+    def uniform(self) -> bool: ...
+
+    def batch(self, rows: Ints) -> TrainingBatch: ...
+
+
+class Batches(Protocol):
+    """The `steps` batches of one training, made when asked for, every time in the same order. Lightning takes any iterable for
+    its loader."""
+
+    @property
+    def data(self) -> Rows: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    def after(self, done: int) -> Batches:
+        """The same batches without the first `done`."""
+
+    def __iter__(self) -> Iterator[TrainingBatch]: ...
 
 
 @final
@@ -86,7 +120,17 @@ class TrainingSet:
     @property
     def uniform(self) -> bool:
         """Whether any two batches of as many rows have the same shape."""
-        return len(set(np.diff(self.atom_starts))) == 1 and len(set(np.diff(self.pair_starts))) == 1
+        return len(set(self.atom_counts)) == 1 and len(set(self.pair_counts)) == 1
+
+    @property
+    def atom_counts(self) -> Ints:
+        """Of each row (n,)."""
+        return np.diff(self.atom_starts)
+
+    @property
+    def pair_counts(self) -> Ints:
+        """Of each row (n,)."""
+        return np.diff(self.pair_starts)
 
     def batch(self, rows: Ints) -> TrainingBatch:
         """These rows, in this order."""

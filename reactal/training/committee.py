@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from reactal.chem import Frames
@@ -11,6 +12,7 @@ from reactal.potentials.weights import Member
 from reactal.training.checkpoint import CheckpointPlace
 from reactal.training.member import MemberJob, TrainedMember, run_job
 from reactal.training.settings import TrainingSettings
+from reactal.training.shards import StoredRows
 
 __all__ = ["Pending", "Submit", "assemble", "jobs", "train_committee"]
 
@@ -26,7 +28,7 @@ Submit = Callable[[Callable[[MemberJob], TrainedMember], MemberJob], Pending]
 
 
 def jobs(
-    frames: Frames,
+    frames: Frames | StoredRows,
     settings: TrainingSettings,
     *,
     seeds: Sequence[int],
@@ -35,13 +37,16 @@ def jobs(
 ) -> list[MemberJob]:
     """One job a seed, each starting from the weights of the same place where there are any.
 
-    Below `checkpoints` each keeps its state by its number.
+    Below `checkpoints` each keeps its state by its number. Rows that are stored are less the settings' baseline already.
     """
     starts = [*warm_starts, *[None] * (len(seeds) - len(warm_starts))]
-    rest = settings.left_of(frames)  # once for all members
+    if isinstance(frames, StoredRows):
+        first = MemberJob(b"", settings, seeds[0], stored=frames)
+    else:
+        first = MemberJob.of(settings.left_of(frames), settings, seed=seeds[0])  # once for all members
     places = [None if checkpoints is None else checkpoints.below(number) for number in range(len(seeds))]
     return [
-        MemberJob.of(rest, settings, seed=seed, warm_start=start, checkpoints=place)
+        replace(first, seed=seed, warm_start=start, checkpoints=place)
         for seed, start, place in zip(seeds, starts, places, strict=True)
     ]
 

@@ -20,6 +20,7 @@ from reactal.potentials.architecture import Architecture
 from reactal.potentials.batch import AtomBatch
 from reactal.potentials.schnetpack import EnergyNetwork
 from reactal.training.batches import TrainingBatch
+from reactal.training.compiled import compiled
 from reactal.training.settings import SQUARED, Pair
 
 __all__ = ["LossGradient", "Tensors", "deviations", "eager_gradient", "loss_of", "traced_gradient"]
@@ -68,11 +69,13 @@ def eager_gradient(network: EnergyNetwork, *, weights: Pair, widths: Pair = SQUA
     return step
 
 
-def traced_gradient(network: EnergyNetwork, example: TrainingBatch, *, weights: Pair, widths: Pair = SQUARED) -> LossGradient:
-    """As `eager_gradient`, for batches of exactly the example's shape."""
+def traced_gradient(
+    network: EnergyNetwork, example: TrainingBatch, *, weights: Pair, widths: Pair = SQUARED, machine_code: bool = False
+) -> LossGradient:
+    """As `eager_gradient`, for batches of exactly the example's shape; as machine code where asked for, or `NotCompiled`."""
     parameters = list(network.parameters())
     shapes = tuple(tuple(tensor.shape) for tensor in _flat(example))
-    replay = _trace(network.architecture, shapes, weights, widths)
+    replay = _trace(network.architecture, shapes, weights, widths, machine_code)
 
     def step(batch: TrainingBatch) -> tuple[torch.Tensor, Tensors]:
         with torch.no_grad():
@@ -82,9 +85,9 @@ def traced_gradient(network: EnergyNetwork, example: TrainingBatch, *, weights: 
     return step
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _trace(
-    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: Pair, widths: Pair
+    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: Pair, widths: Pair, machine_code: bool
 ) -> Callable[..., Tensors]:
     """Of no network in particular: parameters and batch are its arguments, so members and iterations share it."""
     network = EnergyNetwork(architecture)
@@ -104,6 +107,8 @@ def _trace(
     example = [*(p.detach().clone().requires_grad_(True) for p in network.parameters()), *_example(shapes)]
     graph = make_fx(step)(*example)
     plain = tuple(tensor.detach() for tensor in example)
+    if machine_code:
+        return compiled(graph, plain)
     replay: Callable[..., Tensors] = torch.jit.freeze(torch.jit.trace(graph, plain, check_trace=False).eval())
     return replay
 

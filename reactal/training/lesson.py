@@ -16,7 +16,7 @@ from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
 from reactal.potentials.schnetpack import EnergyNetwork
 from reactal.potentials.weights import Member
-from reactal.training.batches import TrainingBatch, TrainingSet, shuffled
+from reactal.training.batches import Batches, TrainingBatch, TrainingSet, shuffled
 from reactal.training.continual import curvature, mixed, old_and_new, with_own_predictions
 from reactal.training.fold import held_out_rows
 from reactal.training.gradient import Tensors
@@ -52,7 +52,7 @@ class Lesson:
     """`held_out`: rows that decide which weights are the best, and `fold` their batch; `stiffness`: with what each parameter is
     held where it starts from, if it is."""
 
-    stream: BatchStream
+    stream: Batches
     references: References
     fold_number: int
     held_out: Ints

@@ -6,11 +6,11 @@ import hashlib
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +21,18 @@ from reactal.errors import ConfigError, TooFewLabels, TrainingDiverged
 from reactal.potentials.schnetpack import EnergyNetwork, build_network
 from reactal.potentials.threads import torch_threads
 from reactal.potentials.weights import Member
+from reactal.training.batches import Batches, TrainingBatch
+from reactal.training.buckets import replayed
 from reactal.training.checkpoint import CheckpointPlace, Checkpoints, TrainingState
+from reactal.training.compiled import NotCompiled
 from reactal.training.continual import held_back
+from reactal.training.frugal import FrugalGradient
 from reactal.training.gradient import LossGradient, eager_gradient, traced_gradient
-from reactal.training.lesson import BatchStream, Lesson
+from reactal.training.lesson import Lesson
 from reactal.training.module import CurvePoint, Diverged, MemberModule, Memory, Progress
 from reactal.training.settings import TrainingSettings
+from reactal.training.shards import StoredRows
+from reactal.training.streaming import streamed_lesson
 
 __all__ = ["MemberJob", "TrainedMember", "run_job", "train_member"]
 
@@ -50,17 +56,28 @@ class TrainedMember:
         return min(self.curve, key=lambda point: (point.validation_loss, -point.step))
 
 
+Tell = Callable[[str], None]  # a sentence that is worth telling
+
+
+class Teach(Protocol):
+    """Makes the lesson that follows the weights to start from."""
+
+    def __call__(self, *, start: Member | None) -> Lesson: ...
+
+
 @final
 @dataclass(frozen=True)
 class MemberJob:
     """All that a member's training depends on, in a form that travels: what is to be learnt, labels less the settings'
-    baseline, as an Arrow stream. `checkpoints`: where it keeps its state, if its settings say that it does."""
+    baseline, as an Arrow stream, or `stored` where it is streamed from. `checkpoints`: where it keeps its state, if its settings
+    say that it does."""
 
     rest: bytes
     settings: TrainingSettings
     seed: int
     warm_start: bytes | None = None
     checkpoints: CheckpointPlace | None = None
+    stored: StoredRows | None = None
 
     @classmethod
     def of(
@@ -81,17 +98,21 @@ class MemberJob:
     @property
     def digest(self) -> str:
         """Of everything that decides the weights."""
-        parts = (repr(replace(self.settings, checkpoint_steps=0)).encode(), b"%d" % self.seed, self.rest, self.warm_start or b"")
+        taught = self.rest if self.stored is None else "|".join(self.stored.names).encode()
+        parts = (repr(replace(self.settings, checkpoint_steps=0)).encode(), b"%d" % self.seed, taught, self.warm_start or b"")
         return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def run_job(job: MemberJob, *, progress: Progress | None = None) -> TrainedMember:
     """Train the member that the job describes, from where an earlier run of the same job was killed."""
-    with pa.ipc.open_stream(job.rest) as reader:
-        rest = Frames.from_arrow(reader.read_all())
     kept = job.checkpoints is not None and job.settings.checkpoint_steps
     checkpoints = Checkpoints(job.checkpoints, job.digest) if job.checkpoints is not None and kept else None
-    return _train(rest, job.settings, seed=job.seed, warm_start=job.warm_start, progress=progress, checkpoints=checkpoints)
+    if job.stored is None:
+        with pa.ipc.open_stream(job.rest) as reader:
+            teach = _in_memory(Frames.from_arrow(reader.read_all()), job.settings, seed=job.seed)
+    else:
+        teach = partial(streamed_lesson, job.stored, job.settings, seed=job.seed)
+    return _train(teach, job.settings, seed=job.seed, warm_start=job.warm_start, progress=progress, checkpoints=checkpoints)
 
 
 def train_member(
@@ -107,11 +128,20 @@ def train_member(
     The same arguments give bitwise the same weights on the same kind of machine. A member whose loss diverges starts again with
     half the learning rate.
     """
-    return _train(settings.left_of(frames), settings, seed=seed, warm_start=warm_start, progress=progress)
+    teach = _in_memory(settings.left_of(frames), settings, seed=seed)
+    return _train(teach, settings, seed=seed, warm_start=warm_start, progress=progress)
+
+
+def _in_memory(rest: Frames, settings: TrainingSettings, *, seed: int) -> Teach:
+    """From labels that the baseline was taken from."""
+    frames = rest[np.flatnonzero(rest.labelled)]
+    if not len(frames):
+        raise TooFewLabels("there is no labelled structure to train on; label some first")
+    return partial(Lesson.of, frames, settings, seed=seed)
 
 
 def _train(
-    rest: Frames,
+    teach: Teach,
     settings: TrainingSettings,
     *,
     seed: int,
@@ -119,15 +149,12 @@ def _train(
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> TrainedMember:
-    """As `train_member`, on labels that the baseline was taken from."""
+    """As `train_member`, of a lesson that begins with the weights to start from."""
     began = time.perf_counter()
-    frames = rest[np.flatnonzero(rest.labelled)]
-    if not len(frames):
-        raise TooFewLabels("there is no labelled structure to train on; label some first")
-    state, notes = (None, ()) if checkpoints is None else _found(checkpoints)
+    state, notes = (None, []) if checkpoints is None else _found(checkpoints)
     rate = settings.learning_rate(warm=warm_start is not None)
     with torch_threads(settings.threads):
-        lesson = Lesson.of(frames, settings, seed=seed, start=None if warm_start is None else _start(warm_start, settings))
+        lesson = teach(start=None if warm_start is None else _start(warm_start, settings))
         for attempt in range(0 if state is None else state.attempt, settings.restarts + 1):
             network = (
                 build_network(settings.architecture, seed=seed) if warm_start is None else _start(warm_start, settings).network
@@ -135,7 +162,7 @@ def _train(
             module = MemberModule(
                 network,
                 settings,
-                gradient=_gradient(network, lesson, settings),
+                gradient=_gradient(network, lesson, settings, tell=notes.append),
                 steps=lesson.stream.steps,
                 learning_rate=rate / 2**attempt,
                 fold=lesson.fold,
@@ -147,22 +174,23 @@ def _train(
                 _fit(module, lesson.stream.after(module.done))
             except Diverged as reason:
                 last = reason
+                notes.append(f"diverged ({reason}) at the learning rate {module.learning_rate:g}")
                 continue
             weights = lesson.member(module.finish(), settings).to_bytes()
             seconds = time.perf_counter() - began
-            return TrainedMember(weights, tuple(module.curve), tuple(lesson.held_out.tolist()), attempt, seconds, notes)
+            return TrainedMember(weights, tuple(module.curve), tuple(lesson.held_out.tolist()), attempt, seconds, tuple(notes))
     raise TrainingDiverged(
-        f"training on {len(frames)} structures diverged {settings.restarts + 1} times ({last}); look for absurd labels, "
+        f"training diverged {settings.restarts + 1} times ({last}); look for absurd labels, "
         f"or lower the learning rate from {rate:g}"
     )
 
 
-def _found(checkpoints: Checkpoints) -> tuple[TrainingState | None, tuple[str, ...]]:
+def _found(checkpoints: Checkpoints) -> tuple[TrainingState | None, list[str]]:
     """Where to go on, and what there is to tell of it."""
     state, notes = checkpoints.newest()
     if state is not None:
-        return state, (*notes, f"training went on from step {state.step}")
-    return None, (*notes, "training started anew") if notes else ()
+        return state, [*notes, f"training went on from step {state.step}"]
+    return None, [*notes, "training started anew"] if notes else []
 
 
 def _keep(checkpoints: Checkpoints, attempt: int, memory: Memory) -> None:
@@ -180,20 +208,33 @@ def _start(weights: bytes, settings: TrainingSettings) -> Member:
     return member
 
 
-def _gradient(network: EnergyNetwork, lesson: Lesson, settings: TrainingSettings) -> LossGradient:
+def _gradient(network: EnergyNetwork, lesson: Lesson, settings: TrainingSettings, *, tell: Tell) -> LossGradient:
     """Of a network that is where it starts from."""
-    stream, weights, widths = lesson.stream, settings.loss_weights, settings.loss_widths
-    if not stream.data.uniform or stream.steps < settings.trace_from:
-        gradient = eager_gradient(network, weights=weights, widths=widths)
-    else:
-        with _quiet():
-            gradient = traced_gradient(network, next(iter(stream)), weights=weights, widths=widths)
+    weights, widths = settings.loss_weights, settings.loss_widths
+    eager = eager_gradient(network, weights=weights, widths=widths)
+    traced = partial(_traced, network, settings, steps=lesson.stream.steps, tell=tell)
+    whole = replayed(lesson.stream, settings, eager=eager, traced=traced)
+    gradient = FrugalGradient(whole, eager, least=settings.architecture.heads, tell=tell)
     if lesson.stiffness is None:
         return gradient
     return held_back(gradient, list(network.parameters()), lesson.stiffness, strength=settings.continual.strength)
 
 
-def _fit(module: MemberModule, stream: BatchStream) -> None:
+def _traced(
+    network: EnergyNetwork, settings: TrainingSettings, example: TrainingBatch, *, steps: int, tell: Tell
+) -> LossGradient:
+    """For batches of the example's shape; as machine code where there are steps enough to repay compiling it."""
+    make = partial(traced_gradient, network, example, weights=settings.loss_weights, widths=settings.loss_widths)
+    with _quiet():
+        if settings.compile_from and steps >= settings.compile_from:
+            try:
+                return make(machine_code=True)
+            except NotCompiled as reason:
+                tell(f"the step could not be compiled and is replayed from its trace ({reason})")
+        return make()
+
+
+def _fit(module: MemberModule, stream: Batches) -> None:
     if module.done == module.steps:
         return  # it was killed, or its answer was lost, after its last step
     with _quiet():

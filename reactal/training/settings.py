@@ -76,6 +76,9 @@ class TrainingSettings:
     threads: int = 1
     restarts: int = 3
     trace_from: int = 200  # steps; fewer do not repay the second that a trace of the step takes
+    compile_from: int = 20_000  # steps that repay some twenty seconds of compiling; 0: never
+    buckets: int = 3  # shapes that batches of mixed sizes are filled up to, each traced once; 0: such batches are not traced
+    stream_from: int = 100_000  # rows; so many are read from files while training, and fewer held in memory
     continual: Continual = Continual()
     transfer: Transfer = "full"  # features: the representation stays as it was; gradual: layer after layer begins to learn
     representation_rate: float = 1.0  # times the learning rate of the head
