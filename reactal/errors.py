@@ -26,6 +26,7 @@ __all__ = [
     "TrainingDiverged",
     "UnknownElement",
     "UnknownTheory",
+    "UnusablePotential",
 ]
 
 
@@ -71,6 +72,10 @@ class MismatchedEnds(InputError):
 
 class UnknownTheory(InputError):
     """The program does not know this method or basis."""
+
+
+class UnusablePotential(InputError):
+    """A model that gives no number, or the same for everything."""
 
 
 class ScienceChanged(InputError):
