@@ -139,6 +139,33 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command("states")
+def states(
+    theory: TheoryOption = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Compute the suspects again from their neighbours' orbitals.")] = False,
+    within: Annotated[float, typer.Option(min=0.0, help="Angstrom, root mean square over the atoms: who is a neighbour.")] = 0.25,
+    store: StoreOption = DEFAULT_STORE,
+    json: JsonOption = False,
+) -> None:
+    """Labels that seem to be in another electronic state than geometries nearby: energy or spin jump between them.
+
+    With --retry the lower state counts. The label that it replaces is kept under superseded/; what stands is a true crossing.
+    Exit code 1 where suspects are left that were not tried.
+
+    [bold]Example[/bold]: reactal labels states --theory hf/6-31g* --retry
+    """
+    from reactal.cli.states import examined, shown
+
+    labels = _opened(store)
+    found = [examined(labels, level, within=within, retry=retry) for level in _theories(labels, theory)]
+    if json:
+        emit({"theories": [result.as_json() for result in found]})
+    else:
+        shown([result for result in found if result.suspects], store)
+    if not retry and any(result.suspects for result in found):
+        raise typer.Exit(1)
+
+
 def _opened(store: str) -> LabelStore:
     from reactal.store.labels import LabelStore
     from reactal.store.opening import open_store

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from typing import Any, TypeVar, final
 
@@ -39,8 +40,8 @@ class LabelEntry:
 class LabelStore:
     """Labels under `labels/<theory>/<k0k1>/<structure key>.json`, failures likewise under `labels/<theory>/failed/`.
 
-    A label is never replaced. A failure is replaced by a newer one and hidden by a label. Theories are given by their
-    fingerprint. Reading raises `DamagedObject` for what is not as it was written.
+    A label is never replaced, but by `supersede`, which keeps it. A failure is replaced by a newer one and hidden by a label.
+    Theories are given by their fingerprint. Reading raises `DamagedObject` for what is not as it was written.
     """
 
     def __init__(self, objects: ObjectStore) -> None:
@@ -85,6 +86,21 @@ class LabelStore:
             return False
         self._objects.put(_failure_path(outcome.theory, structure.key), data)
         return True
+
+    def supersede(self, label: Label, structure: Structure, why: str) -> None:
+        """In the place of a label that was found to be wrong, which stays under `labels/<theory>/superseded/` with the reason."""
+        path = _label_path(label.theory, structure.key)
+        old = unseal(self._objects.get(path), schema=SCHEMA, where=self._named(path))
+        kept = seal({**old, "superseded": why}, schema=SCHEMA)
+        name = sha256(kept).hexdigest()[:12]
+        self._objects.put(f"labels/{label.theory}/superseded/{structure.key[:2]}/{structure.key}-{name}.json", kept)
+        self._objects.put(path, seal({"structure": structure.as_json(), "label": label.as_json()}, schema=SCHEMA))
+
+    def superseded(self, theory: str) -> Iterator[tuple[LabelEntry, str]]:
+        """Labels that were replaced, and why."""
+        for path in self._objects.list(f"labels/{theory}/superseded/"):
+            document = unseal(self._objects.get(path), schema=SCHEMA, where=self._named(path))
+            yield _entry(document), str(document["superseded"])
 
     def keys(self, theory: str) -> Iterator[str]:
         """Keys of all structures with a label, ascending."""
