@@ -93,7 +93,7 @@ class Campaign:
         while not isinstance(action := self.next_action(), Done | Wait):
             self.carry_out(action)
         if self.finished and not (self.folder / "report.json").is_file():  # killed between the last event and its report
-            self.write_report()
+            self._report()
         return self.summary()
 
     def begin(self) -> None:
@@ -135,14 +135,16 @@ class Campaign:
             self._hand_over()
         return event
 
-    def write_report(self) -> tuple[Path, Path]:
-        """report.html and report.json as the campaign stands."""
-        from reactal.report.html import write_report
+    def write_report(self, *, bitmaps: bool = True) -> dict[str, Path]:
+        """`report.html` and `report.json` as the campaign stands, and by their names the figures, cards and chemiscope's file."""
+        from reactal.report.companions import write_companions
+        from reactal.report.html import pictures, write_report
         from reactal.stages.reporting import report_data
 
-        bench = self._workshop.bench
-        data = report_data(bench, self.events, self._state, summary=self.summary())
-        return write_report(data, self.folder)
+        data = report_data(self._workshop.bench, self.events, self._state, summary=self.summary())
+        shown = pictures(data)
+        page, numbers = write_report(data, self.folder, shown=shown)
+        return {page.name: page, numbers.name: numbers, **write_companions(data, self.folder, shown, bitmaps=bitmaps)}
 
     def pause(self, reason: str) -> None:
         """Whoever drives the campaign stops before its next action."""
@@ -213,11 +215,15 @@ class Campaign:
         """The report and the model, as files here and at the tracker."""
         from reactal.potentials.export import load_committee, write_committee
 
-        report = self.write_report()
+        report = self._report()
         bench, trained = self._workshop.bench, self._state.trained
         if trained is not None:
             model = write_committee(self.folder / "model", load_committee(bench.models.get(trained.model)))
             publish(self._workshop.tracker, bench, self._state, report=report, model=model)
+
+    def _report(self) -> dict[str, Path]:
+        """With bitmaps only where a tracker shows them: they cost as much as all the rest, and `reactal report` draws them."""
+        return self.write_report(bitmaps=self.config.tracking.kind != "none")
 
     def _tracking(self) -> dict[str, Any]:
         """Where the runs are. The driver writes the run's id down, so that nobody else has to ask the tracker."""

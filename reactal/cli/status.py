@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reactal.cli.output import JsonOption, SetOption, console, emit, say
+from reactal.cli.output import JsonOption, SetOption, announce, console, emit, say
 
 if TYPE_CHECKING:
     from reactal.campaign.decide import Action
@@ -42,7 +42,7 @@ def report(
     settings: SetOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write report.html, which opens offline, and report.json.
+    """Write report.html, which opens offline; its figures for papers, a model card, a dataset card, and chemiscope's file.
 
     [bold]Example[/bold]: reactal report sn2/campaign.yaml --open
     """
@@ -52,11 +52,15 @@ def report(
     with Campaign(campaign, settings=settings or ()) as driver:
         if driver.state.seeded is None:
             raise InputError(f"campaign {driver.config.name} has nothing to report yet; run it first")
-        page, figures = driver.write_report()
+        written = driver.write_report()
+    page = written["report.html"]
     if json:
-        emit({"report": page, "figures": figures})
+        emit({"report": page, "figures": written["report.json"], "files": list(written.values())})
     else:
         say(str(page))
+        beside = [name for name in ("model_card.md", "dataset_card.md", "chemiscope.json.gz") if name in written]
+        count = sum(name.endswith(".svg") for name in written)
+        announce(f"beside it: report.json, {', '.join(beside)}, and {count} figures in figures/ as SVG and PNG")
     if show:
         import webbrowser
 

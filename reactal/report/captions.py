@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from reactal.report.clouds import MOST_POINTS
 from reactal.report.data import ParityPoints, ReportData
+from reactal.report.shown import Chart
 from reactal.report.wording import duration, number, percent
 
-__all__ = ["BARRIER", "LEARNING", "control", "cost", "exploration", "parity", "path", "uncertainty"]
+__all__ = ["BARRIER", "LEARNING", "chart", "control", "cost", "exploration", "parity", "path", "uncertainty"]
 
 LEARNING = (
     "Structures drawn by lot from what was explored, and predicted before they were labelled: an honest error, and the control "
@@ -73,3 +74,9 @@ def uncertainty(data: ReportData) -> str:
 def cost(data: ReportData) -> str:
     """Of the bars by stage."""
     return f"{duration(data.wall_seconds)} of wall time in all; labels took {duration(data.labels.core_seconds)} of core time."
+
+
+def chart(chart: Chart) -> str:
+    """Of a figure that the report does not know by name."""
+    words = "The band is two standard deviations." if any(line.spread for line in chart.lines) else ""
+    return words + (_CLICK if any(line.structures for line in chart.lines) else "")

@@ -11,7 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, final
 
-from reactal.report.shown import ControlCurve, LineageRow, MapPoints, Mode, Shown, Stationary, Table, WorstRow
+from reactal.report.shown import (
+    Chart,
+    ControlCurve,
+    Exhibit,
+    Goal,
+    LineageRow,
+    MapPoints,
+    Mode,
+    Shown,
+    Stationary,
+    Table,
+    WorstRow,
+)
 
 __all__ = [
     "BarrierRow",
@@ -194,7 +206,7 @@ class TrackingRef:
 class ReportData:
     """One campaign. `outcome` is a campaign outcome by name, or `running`; `evidence` are sentences; `settings`,
     `provenance` and `tables` are shown as they are, in order. What is shown of a structure names it by its place in
-    `structures`."""
+    `structures`. `rows_by_round` counts the rows of the newest dataset by the round that labelled them."""
 
     campaign: str
     reaction: str
@@ -224,8 +236,12 @@ class ReportData:
     worst: tuple[WorstRow, ...] = ()
     map: MapPoints | None = None
     lineage: tuple[LineageRow, ...] = ()
+    rows_by_round: tuple[tuple[int, int], ...] = ()
     control: ControlCurve | None = None
     tables: tuple[Table, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    exhibits: tuple[Exhibit, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Nested plain values; numbers that are not finite become null."""

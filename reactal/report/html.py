@@ -14,6 +14,7 @@ from typing import final
 
 from reactal.errors import InputError
 from reactal.report import captions
+from reactal.report.charts import charts
 from reactal.report.clouds import energy_parity, exploration_map, force_parity, uncertainty_against_error
 from reactal.report.data import ReportData
 from reactal.report.figures import barrier_curve, control_curve, cost_by_stage, force_curve, path_profile
@@ -89,7 +90,8 @@ def pictures(data: ReportData) -> list[Picture]:
         ("Time and labels by stage", cost_by_stage, captions.cost(data)),
     )
     made = ((title, draw(data), caption) for title, draw, caption in drawn)
-    return [Picture(title, drawing, caption) for title, drawing, caption in made if drawing is not None]
+    known = [Picture(title, drawing, caption) for title, drawing, caption in made if drawing is not None]
+    return known + [Picture(chart.title, drawing, captions.chart(chart)) for chart, drawing in charts(data)]
 
 
 def _mood(outcome: str) -> str:

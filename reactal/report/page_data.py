@@ -72,13 +72,20 @@ def _groups(data: ReportData) -> list[dict[str, Any]]:
         moving.append({"label": "Along the path", "frames": list(data.path.structures), "heights": heights, "text": ""})
     if data.mode is not None:
         wave = number(abs(data.mode.wavenumber), 0) + ("i" if data.mode.wavenumber < 0 else "")
-        item = {"label": "Saddle's mode", "frames": [data.mode.structure], "mode": [round(v, 4) for v in data.mode.displacements]}
+        item = {"label": "Saddle's mode", "frames": [data.mode.structure], **_moves(data.mode.displacements)}
         moving.append({**item, "text": f"Lowest mode of the model's Hessian, {wave} cm⁻¹"})
     worst = [
         {"label": f"{number(row.force_error_max)} eV/Å", "frames": [row.structure], "text": data.structures[row.structure].note}
         for row in data.worst
     ]
-    named = (("Stationary points", points), ("In motion", moving), ("Worst predicted", worst))
+    others = [
+        {"label": one.name, "frames": list(one.frames), "text": one.text, **_moves(one.displacements)} for one in data.exhibits
+    ]
+    by_group = {
+        one.group: [item for item, other in zip(others, data.exhibits, strict=True) if other.group == one.group]
+        for one in data.exhibits
+    }
+    named = (("Stationary points", points), ("In motion", moving), ("Worst predicted", worst), *by_group.items())
     return [{"title": title, "items": items} for title, items in named if items]
 
 
@@ -89,3 +96,7 @@ def _heights(model: float | None, reference: float | None, note: str) -> str:
         if value is not None
     ]
     return ", ".join(parts) + (f"{'; ' if parts else ''}{note}" if note else "")
+
+
+def _moves(displacements: Sequence[float]) -> dict[str, Any]:
+    return {"mode": [round(value, 4) for value in displacements]} if displacements else {}

@@ -8,7 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-__all__ = ["ControlCurve", "LineageRow", "MapPoints", "Mode", "Shown", "Stationary", "Table", "WorstRow"]
+__all__ = [
+    "Chart",
+    "ControlCurve",
+    "Exhibit",
+    "Goal",
+    "Line",
+    "LineageRow",
+    "MapPoints",
+    "Mode",
+    "Shown",
+    "Stationary",
+    "Table",
+    "WorstRow",
+]
 
 Numbers = tuple[float, ...]
 Rows = tuple[int, ...]
@@ -65,14 +78,17 @@ class WorstRow:
 class MapPoints:
     """Every structure in the two directions in which they differ most (principal components of their inverse distances).
 
-    `iteration` is the round that labelled it, -1 of what was explored last and not labelled; `explained` the share of the
-    variance in each direction. The path is a line; marks are named. `thinned_from` counts what there was before thinning.
+    `iteration` is the round that labelled it, -1 of what was explored last and not labelled; `energy_kcal` the reference's
+    where it was labelled, else the model's; `role` what it was proposed as. `explained` is the share of the variance in each
+    direction. The path is a line; marks are named. `thinned_from` counts what there was before thinning.
     """
 
     x: Numbers = ()
     y: Numbers = ()
     iteration: Rows = ()
     structures: Rows = ()
+    energy_kcal: Numbers = ()
+    role: tuple[str, ...] = ()
     path_x: Numbers = ()
     path_y: Numbers = ()
     marks: tuple[tuple[str, float, float], ...] = ()
@@ -117,3 +133,53 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Goal:
+    """What was asked of the potential, and what became of it: `met`, `not met` or `not testable`, and why."""
+
+    title: str
+    value: str
+    goal: str
+    verdict: str
+    why: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Line:
+    """Of a chart: y against x with one standard deviation where there is one; single points where `marks`."""
+
+    name: str
+    x: Numbers
+    y: Numbers
+    spread: Numbers = ()
+    marks: bool = False
+    structures: Rows = ()
+
+
+@final
+@dataclass(frozen=True)
+class Chart:
+    """A figure that the report does not know by name; axes are labelled with their units."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    lines: tuple[Line, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Exhibit:
+    """Something else to look at in three dimensions: one structure, several that follow each other, or one with
+    displacements (3N,) to animate."""
+
+    group: str
+    name: str
+    frames: Rows
+    text: str = ""
+    displacements: Numbers = ()

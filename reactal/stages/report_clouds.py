@@ -144,11 +144,19 @@ def _parity(
 
 
 def exploration_map(
-    rows: Frames, *, unseen: Frames, band: Frames, marks: Sequence[tuple[str, Structure]], zero: float, album: Album
+    rows: Frames,
+    *,
+    unseen: Frames,
+    band: Frames,
+    marks: Sequence[tuple[str, Structure]],
+    zeros: tuple[float, float],
+    album: Album,
 ) -> MapPoints | None:
-    """The labelled rows and some of what was explored last, in the plane in which the labelled ones differ most."""
+    """The labelled rows and some of what was explored last, in the plane in which the labelled ones differ most. `zeros` are
+    what reference and model say of the reactant (eV)."""
     if len(rows) < 3:
         return None
+    zero, model_zero = zeros
     before = len(rows) + len(unseen)
     rows, unseen = (some[rows_spread(len(some), most)] for some, most in ((rows, MAP_ROWS), (unseen, MAP_UNSEEN)))
     named = Frames.of([structure for _, structure in marks])
@@ -163,17 +171,24 @@ def exploration_map(
     places = [_placed(album, rows, i, zero=zero) for i in range(len(rows))]
     places += [album.place(unseen.structure(i), f"explored last, {i + 1}", note="not labelled") for i in range(len(unseen))]
     shown = np.concatenate([seen, free])
+    heights = np.concatenate([rows.energy - zero, unseen.energy - model_zero]) / KCAL_PER_MOL
     return MapPoints(
         x=tuple(np.round(shown[:, 0], 5).tolist()),
         y=tuple(np.round(shown[:, 1], 5).tolist()),
         iteration=(*rounds, *([-1] * len(unseen))),
         structures=tuple(places),
+        energy_kcal=tuple(np.round(heights, 4).tolist()),
+        role=tuple(role for part in (rows, unseen) for role in _roles(part)),
         path_x=tuple(way[:, 0].tolist()),
         path_y=tuple(way[:, 1].tolist()),
         marks=tuple((name, float(x), float(y)) for (name, _), (x, y) in zip(marks, points, strict=True)),
         explained=tuple((np.square(size[:2]) / max(float(np.square(size).sum()), 1e-12)).tolist()),
         thinned_from=before,
     )
+
+
+def _roles(frames: Frames) -> list[str]:
+    return [str(role) for role in frames.extra["role"]] if "role" in frames.extra else [""] * len(frames)
 
 
 def _facing(flat: Floats, *, first: int, marks: int) -> Floats:

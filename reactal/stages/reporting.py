@@ -24,7 +24,7 @@ from reactal.report.data import (
     UncertaintyPairs,
 )
 from reactal.report.shown import LineageRow, MapPoints, Stationary
-from reactal.stages import report_clouds, report_path
+from reactal.stages import report_clouds, report_path, report_validation
 from reactal.stages.bench import Bench
 from reactal.stages.report_structures import Album
 from reactal.stages.summary import RECENT, STAGES
@@ -44,6 +44,8 @@ def report_data(bench: Bench, events: Sequence[Event], state: CampaignState, *, 
     path = report_path.path_profile(bench, state, committee, zero=zero, album=album)
     mode = report_path.saddle_mode(bench, state, committee, album)
     seen = report_clouds.foretold(bench, events, rows, zero=zero, album=album)
+    validated = report_validation.validations(bench, state)
+    exhibits = report_validation.exhibits(validated, album)
     return ReportData(
         campaign=config.name,
         reaction=_reaction(bench),
@@ -74,6 +76,11 @@ def report_data(bench: Bench, events: Sequence[Event], state: CampaignState, *, 
         worst=report_clouds.worst(seen),
         map=_map(bench, state, rows, stationary=stationary, zero=zero, album=album),
         lineage=_lineage(state),
+        rows_by_round=_by_round(rows),
+        tables=report_validation.tables(validated),
+        goals=report_validation.goals(validated),
+        charts=report_validation.charts(validated, album),
+        exhibits=exhibits,
         structures=album.shown,
     )
 
@@ -137,7 +144,8 @@ def _map(
     if state.tests:
         keys["saddle"] = state.tests[-1].key
     marks = [(point.name, bench.structure_of(keys[point.name])) for point in stationary if point.name in keys]
-    return report_clouds.exploration_map(rows, unseen=unseen, band=band, marks=marks, zero=zero, album=album)
+    zeros = (zero, explored.ends_ev[0] if explored is not None else 0.0)
+    return report_clouds.exploration_map(rows, unseen=unseen, band=band, marks=marks, zeros=zeros, album=album)
 
 
 def _lineage(state: CampaignState) -> tuple[LineageRow, ...]:
@@ -148,6 +156,11 @@ def _lineage(state: CampaignState) -> tuple[LineageRow, ...]:
         held_out = float(np.mean(known)) if known else None
         rows.append(LineageRow(event.iteration, event.dataset, event.rows, event.model, held_out, event.restarts))
     return tuple(rows)
+
+
+def _by_round(rows: Frames) -> tuple[tuple[int, int], ...]:
+    rounds, counts = np.unique(rows.extra.get("iteration", np.zeros(len(rows), dtype=np.int64)), return_counts=True)
+    return tuple((int(number), int(count)) for number, count in zip(rounds, counts, strict=True))
 
 
 def _costs(events: Sequence[Event], state: CampaignState, *, price: float) -> tuple[StageCost, ...]:

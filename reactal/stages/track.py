@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,10 +54,13 @@ def track(tracker: Tracker, bench: Bench, event: Event, state: CampaignState) ->
             return
 
 
-def publish(tracker: Publisher, bench: Bench, state: CampaignState, *, report: tuple[Path, Path], model: Path) -> None:
+def publish(tracker: Publisher, bench: Bench, state: CampaignState, *, report: Mapping[str, Path], model: Path) -> None:
     """The report beside the campaign's run, and the model in the registry: champion where its barrier was verified."""
     root = campaign_run(tracker, bench)
-    tracker.log(root, files={"report": report[0], "numbers": report[1]})
+    files = {"report": report["report.html"], "numbers": report["report.json"]}
+    cards = {name.removesuffix(".md"): path for name, path in report.items() if name.endswith(".md")}
+    drawn = [path for name, path in report.items() if name.startswith("figures/")]
+    tracker.log(root, files={**files, **cards, **({"figures": drawn[0].parent} if drawn else {})})
     alias = "champion" if state.outcome is Outcome.VERIFIED else "challenger"
     tags = {"outcome": str(state.outcome), "dataset": str(state.dataset), "labels": str(state.labels_asked)}
     tracker.register(root, name=bench.config.name, folder=model, alias=alias, tags=tags)

@@ -18,7 +18,20 @@ from reactal.report.data import (
     TrustRegion,
     UncertaintyPairs,
 )
-from reactal.report.shown import ControlCurve, LineageRow, MapPoints, Mode, Shown, Stationary, Table, WorstRow
+from reactal.report.shown import (
+    Chart,
+    ControlCurve,
+    Exhibit,
+    Goal,
+    Line,
+    LineageRow,
+    MapPoints,
+    Mode,
+    Shown,
+    Stationary,
+    Table,
+    WorstRow,
+)
 
 TRAINED, BLIND, IMAGES = 80, 16, 13
 ATOMS = (17, 6, 1, 1, 1, 17)
@@ -44,15 +57,17 @@ def _map(rng: np.random.Generator) -> MapPoints:
     count = TRAINED + BLIND
     x, y = rng.normal(size=(2, count))
     return MapPoints(
-        tuple(x),
-        tuple(y),
-        (*(i // 12 for i in range(TRAINED)), *([-1] * BLIND)),
-        tuple(range(count)),
-        tuple(np.linspace(-2, 2, IMAGES)),
-        tuple(np.cos(np.linspace(-2, 2, IMAGES))),
-        (("reactant", -2.0, -0.4), ("saddle", 0.0, 1.0), ("product", 2.0, -0.4)),
-        (0.8, 0.1),
-        count,
+        x=tuple(x),
+        y=tuple(y),
+        iteration=(*(i // 12 for i in range(TRAINED)), *([-1] * BLIND)),
+        structures=tuple(range(count)),
+        energy_kcal=tuple(rng.gamma(2.0, 14.0, count)),
+        role=("path",) * TRAINED + ("dynamics",) * BLIND,
+        path_x=tuple(np.linspace(-2, 2, IMAGES)),
+        path_y=tuple(np.cos(np.linspace(-2, 2, IMAGES))),
+        marks=(("reactant", -2.0, -0.4), ("saddle", 0.0, 1.0), ("product", 2.0, -0.4)),
+        explained=(0.8, 0.1),
+        thinned_from=count,
     )
 
 
@@ -177,6 +192,24 @@ def campaign() -> ReportData:
         worst=(WorstRow(TRAINED + 2, 0.62, 0.21, 3, "dynamics"), WorstRow(TRAINED + 5, 0.4, None, 4, "near saddle")),
         map=_map(rng),
         lineage=(LineageRow(0, 1, 32, "9f" * 32), LineageRow(1, 2, 41, "3c" * 32, 0.08, 1)),
+        rows_by_round=((0, 32), (1, 9)),
         control=ControlCurve((30.0, 60.0, 90.0), (0.3, 0.2, 0.12), (30.0, 60.0, 90.0), (0.3, 0.1, 0.05), 34.0),
         tables=(Table("Forgetting", ("Region", "Then", "Now"), (("reactant", "0.04", "0.05"),), "The ratio is 1.2."),),
+        goals=(
+            Goal("Forces", "46 meV/Å", "at most 100 meV/Å", "met", "the mean absolute error"),
+            Goal("Frequencies", "–", "at most 50 cm⁻¹", "not testable", "no reference Hessian"),
+        ),
+        charts=(
+            Chart(
+                "vacf",
+                "Velocity autocorrelation",
+                "time (fs)",
+                "autocorrelation",
+                (
+                    Line("model", (0.0, 1.0, 2.0), (1.0, 0.4, -0.1), (0.0, 0.1, 0.1)),
+                    Line("seen", (1.0,), (0.5,), marks=True, structures=(4,)),
+                ),
+            ),
+        ),
+        exhibits=(Exhibit("Validated minima", "chloromethane", (2,), "drawn to 0.001 Å", tuple(np.eye(18)[0])),),
     )

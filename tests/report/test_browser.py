@@ -82,14 +82,23 @@ def test_it_opens_without_a_network_or_a_complaint_and_fits(opened: Browser, wid
     assert opened.run("return document.documentElement.scrollWidth") <= width
     small = "return [...document.querySelectorAll('figure svg')].map((svg) => svg.getBoundingClientRect().width)"
     figures = opened.run(small)
-    assert len(figures) == 9 and min(figures) > 280
+    assert len(figures) == 10 and min(figures) > 280
 
 
 def test_structures_are_drawn_and_buttons_change_them(opened: Browser) -> None:
     first, every, whole = opened.run(SHOWN, "[data-stage]")
     assert 0.01 * whole < first < 0.9 * whole
     labels = opened.run("return [...document.querySelectorAll('[data-list] button')].map((button) => button.textContent)")
-    assert labels == ["reactant", "saddle", "product", "Along the path", "Saddle's mode", "0.62 eV/Å", "0.40 eV/Å"]
+    assert labels == [
+        "reactant",
+        "saddle",
+        "product",
+        "Along the path",
+        "Saddle's mode",
+        "0.62 eV/Å",
+        "0.40 eV/Å",
+        "chloromethane",
+    ]
     seen = {every}
     for number in range(1, len(labels)):
         opened.run("document.querySelectorAll('[data-list] button')[arguments[0]].click()", number)

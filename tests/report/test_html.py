@@ -20,7 +20,7 @@ from reactal.report.figures import path_profile
 from reactal.report.html import render, write_report
 from reactal.report.shown import Shown, Table
 
-FIGURES = 9
+FIGURES = 10
 
 
 class Page(HTMLParser):
