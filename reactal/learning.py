@@ -29,7 +29,7 @@ class Training(BaseModel):
     energy_weight: NotNegative
     force_weight: Positive
     force_scale: Positive
-    loss: Literal["squared", "huber"]
+    loss: Literal["squared", "huber", "heteroscedastic"]
     huber_energy: Positive
     huber_force: Positive
     saddle_weight: Annotated[float, Field(ge=1)]

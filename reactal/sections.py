@@ -61,12 +61,18 @@ class Model(Section):
     cutoff: Positive
     states: bool
     members: Annotated[int, Field(ge=2)]
-    committee: Literal["full", "shared"]
+    committee: Literal["full", "shared", "dropout", "evidential"]
+    dropout: Annotated[float, Field(gt=0, lt=1)]
 
     @property
     def networks(self) -> int:
-        """How many are trained: one for every member, or one with as many heads."""
+        """How many are trained: one for every member, or one that has its doubt in itself."""
         return self.members if self.committee == "full" else 1
+
+    @property
+    def heads(self) -> int:
+        """Of each network: its members, whole heads or masks of one."""
+        return self.members if self.committee in ("shared", "dropout") else 1
 
 
 class Exploration(Section):

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from shutil import rmtree
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
 from reactal.cli.output import JsonOption, emit, say
 from reactal.cli.stores import DEFAULT_STORE, StoreOption
+from reactal.errors import InputError
 
 if TYPE_CHECKING:
     from reactal.chem import Frames
     from reactal.potentials.committee import Committee
+    from reactal.training.member import TrainedMember
     from reactal.training.settings import TrainingSettings
 
 __all__ = ["train"]
 
+CHECKPOINTS = "checkpoints"  # a folder beside the model, while it is trained
 COVERAGE = 0.9  # of the bound on the force error that the held-out labels give
 
 
@@ -30,6 +35,15 @@ def train(
     transfer: Annotated[
         str | None, typer.Option(help="With --from: full, features (the representation stays) or gradual (freed by layers).")
     ] = None,
+    committee: Annotated[
+        str | None,
+        typer.Option(
+            help="full, or one network with its doubt in itself: shared (heads), dropout (masks of a head) or evidential."
+        ),
+    ] = None,
+    checkpoints: Annotated[
+        int, typer.Option(min=0, help="Keep the state after so many steps: the same command goes on from there when killed.")
+    ] = 0,
     campaign: Annotated[Path | None, typer.Option(help="Take model and training settings from this campaign file.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 0,
     store: StoreOption = DEFAULT_STORE,
@@ -46,11 +60,12 @@ def train(
       reactal train labelled.extxyz --out model --members 8 --steps 2000
 
       reactal train small.extxyz --out model --from other-model --transfer gradual
+
+      reactal train labelled.extxyz --out model --committee dropout --members 8 --checkpoints 200
     """
     import numpy as np
 
     from reactal.cli.references import labelled_frames
-    from reactal.errors import InputError
     from reactal.labeling.quality import weighted
 
     if (out / "model.json").exists():
@@ -61,14 +76,20 @@ def train(
     used = weighted(frames[np.sort(order[round(hold_out * len(frames)) :])])
 
     from reactal.potentials.export import write_committee  # these load torch, which a mistake above need not wait for
+    from reactal.potentials.known_states import as_about
     from reactal.training.committee import assemble
 
-    settings, warm, start = _plan(used, campaign, steps=steps, start=start, transfer=transfer, members=members)
-    trained = _train(used, settings, warm, networks=_networks(settings, members), seed=seed)
-    about: dict[str, Any] = {"dataset": dataset, "rows": len(used), "seed": seed, **({"start_from": start} if start else {})}
-    committee = assemble(trained, **about)
-    errors = _errors(committee, kept_out)
+    wish = _Wish(members, committee, steps, start, transfer)
+    settings, warm, start = _plan(used, campaign, wish)
+    settings = replace(settings, checkpoint_steps=checkpoints)
+    kept = out / CHECKPOINTS if checkpoints else None
+    trained = _train(used, settings, warm, networks=_networks(settings, members), seed=seed, kept=kept)
+    about = {"dataset": dataset, "rows": len(used), "seed": seed, **({"start_from": start} if start else {})}
+    about |= as_about(used, before=_known_before(start) if settings.architecture.states else ())
+    errors = _errors(assemble(trained), kept_out)
     write_committee(out, assemble(trained, **about, **errors))
+    if kept is not None:
+        rmtree(kept)
     if json:
         emit({"model": out, "rows": len(used), "members": members, **errors})
     else:
@@ -77,18 +98,25 @@ def train(
         say(f"{members} members trained on {len(used)} labels{said}\nnext: reactal predict {out} FRAMES --out OUT")
 
 
-def _plan(
-    frames: Frames, campaign: Path | None, *, steps: int | None, start: str | None, transfer: str | None, members: int
-) -> tuple[TrainingSettings, list[bytes], str | None]:
-    """How to train, the weights to start from, and the model they are of. The option wins over the campaign file."""
-    from dataclasses import replace
+@final
+@dataclass(frozen=True)
+class _Wish:
+    """What the command line says of the model and its training; it wins over the campaign file."""
 
-    from reactal.errors import InputError
+    members: int
+    committee: str | None
+    steps: int | None
+    start: str | None
+    transfer: str | None
+
+
+def _plan(frames: Frames, campaign: Path | None, wish: _Wish) -> tuple[TrainingSettings, list[bytes], str | None]:
+    """How to train, the weights to start from, and the model they are of."""
     from reactal.potentials.export import read_committee
     from reactal.training.settings import TRANSFERS, TrainingSettings
     from reactal.training.transfer import starts_from
 
-    settings, model = TrainingSettings(), None
+    settings, start, model = TrainingSettings(), wish.start, None
     if campaign is not None:
         settings, named = _of_campaign(campaign, frames)
         start = start or named
@@ -96,22 +124,49 @@ def _plan(
         model = read_committee(start)
         if campaign is None:
             settings = replace(settings, architecture=model.architecture, baseline=model.baseline, prior_reach=model.prior.reach)
-    if transfer is not None:
-        if model is None or transfer not in TRANSFERS:
+    if wish.transfer is not None:
+        if model is None or wish.transfer not in TRANSFERS:
             raise InputError(
-                f"--transfer {transfer}: write one of {', '.join(TRANSFERS)}, and the model to start from with --from"
+                f"--transfer {wish.transfer}: write one of {', '.join(TRANSFERS)}, and the model to start from with --from"
             )
-        settings = replace(settings, transfer=transfer)
-    settings = settings if steps is None else replace(settings, steps_first=steps)
+        settings = replace(settings, transfer=wish.transfer)
+    if wish.committee is not None:
+        settings = _as_committee(settings, wish)
+    settings = settings if wish.steps is None else replace(settings, steps_first=wish.steps)
     if model is None:
         return settings, [], None
     settings = settings.for_transfer()
-    return settings, starts_from(model, frames, settings, members=_networks(settings, members)), start
+    return settings, starts_from(model, frames, settings, members=_networks(settings, wish.members)), start
+
+
+def _as_committee(settings: TrainingSettings, wish: _Wish) -> TrainingSettings:
+    """The campaign file's `model.committee` from the command line."""
+    from reactal.config import defaults
+
+    one = replace(settings.architecture, heads=1, dropout=0.0, says="energy")
+    ways = {
+        "full": {},
+        "shared": {"heads": wish.members},
+        "dropout": {"heads": wish.members, "dropout": defaults()["model"]["dropout"]},
+        "evidential": {"says": "evidence"},
+    }
+    if wish.committee not in ways:
+        raise InputError(f"--committee {wish.committee}: write one of {', '.join(ways)}")
+    if wish.committee in ("shared", "dropout") and not 2 <= wish.members <= settings.batch:
+        raise InputError(f"--committee {wish.committee} has 2 to {settings.batch} members, as many as a batch at most")
+    return replace(settings, architecture=replace(one, **ways[wish.committee]))
 
 
 def _networks(settings: TrainingSettings, members: int) -> int:
-    """A shared committee is one network that has all the heads."""
-    return 1 if settings.architecture.heads > 1 else members
+    """One that has all the heads, or evidence of its own, is alone."""
+    return 1 if settings.architecture.heads > 1 or settings.architecture.says == "evidence" else members
+
+
+def _known_before(start: str | None) -> frozenset[tuple[int, int]]:
+    from reactal.potentials.export import read_committee
+    from reactal.potentials.known_states import known_states
+
+    return frozenset() if start is None else known_states(read_committee(start).about)
 
 
 def _of_campaign(file: Path, frames: Frames) -> tuple[TrainingSettings, str | None]:
@@ -125,19 +180,27 @@ def _of_campaign(file: Path, frames: Frames) -> tuple[TrainingSettings, str | No
     return training_settings(config, baseline=baseline), config.training.start_from
 
 
-def _train(frames: Frames, settings: TrainingSettings, warm: list[bytes], *, networks: int, seed: int) -> list[Any]:
+def _train(
+    frames: Frames, settings: TrainingSettings, warm: list[bytes], *, networks: int, seed: int, kept: Path | None
+) -> list[TrainedMember]:
+    """One after another. What they kept stays until the model is written: those that were through then are not trained again."""
     from reactal.cli.progress import progress
-    from reactal.training.committee import jobs, train_committee
+    from reactal.training.checkpoint import CheckpointPlace
+    from reactal.training.committee import jobs
+    from reactal.training.member import run_job
     from reactal.training.seeds import derive_seed
 
-    work = jobs(frames, settings, seeds=[derive_seed(seed, "train", member) for member in range(networks)], warm_starts=warm)
+    seeds = [derive_seed(seed, "train", member) for member in range(networks)]
+    place = None if kept is None else CheckpointPlace(str(kept.resolve()), "members")
+    work = jobs(frames, settings, seeds=seeds, warm_starts=warm, checkpoints=place)
     trained = []
     with progress() as shown:
         shown.begin("train", total=networks)
         for job in work:
-            trained += train_committee([job])
+            trained.append(run_job(job))
             shown.update(len(trained))
-        shown.end(f"{networks} network{'' if networks == 1 else 's'} on {len(frames)} labels")
+        notes = "".join(f"; member {number}: {note}" for number, member in enumerate(trained) for note in member.notes)
+        shown.end(f"{networks} network{'' if networks == 1 else 's'} on {len(frames)} labels{notes}")
     return trained
 
 

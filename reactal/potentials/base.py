@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 class Prediction:
     """For n structures with A atoms: energy (n,) eV, forces (A, 3) eV/angstrom, and how far the members disagree:
     energy_spread (n,) eV and force_spread (A,) eV/angstrom, the root mean square over members of the norm of the
-    deviation from the mean force; zeros for a single model."""
+    deviation from the mean force; zeros for a single model. What a model that gives evidence says of its own error is in them."""
 
     energy: Floats
     forces: Floats

@@ -15,8 +15,10 @@ from reactal.errors import ConfigError
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.base import Prediction
 from reactal.potentials.baseline import Baseline
-from reactal.potentials.batch import chunks, collate
+from reactal.potentials.batch import AtomBatch, chunks, collate
 from reactal.potentials.evaluation import eager, energies_and_slopes
+from reactal.potentials.evidence import doubt
+from reactal.potentials.known_states import refuse_unknown_states
 from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
 from reactal.potentials.schnetpack import EnergyNetwork
@@ -35,7 +37,7 @@ class Committee:
     """Networks of one architecture with the reference energies, the prior and the baseline they were trained against.
 
     The heads of a network count as members. `about` is provenance in plain JSON values (theory, campaign, iteration, dataset):
-    carried along, never interpreted. `folds` are those of `Member`, a network each, for training further.
+    carried along; only charges and multiplicities that it names matter, as others are refused. `folds` are those of `Member`, a network each, for training further.
     Evaluation is in float64 by default: saddle searches and finite differences need smooth forces.
     """
 
@@ -80,31 +82,44 @@ class Committee:
         return len(self.networks) * self.architecture.heads
 
     def predict(self, frames: Frames) -> Prediction:
-        """The mean of the members and their spread, as `Prediction` defines it."""
-        energies, forces = self.energies_and_forces_members(frames)
+        """The mean of the members and their spread, as `Prediction` defines it. Where each has evidence for what it says, the
+        variances of that are added, in the mean of the members."""
+        energies, forces, (energy_doubt, force_doubt) = self._answers(frames)
         mean = forces.mean(axis=0)
         deviation = np.square(forces - mean).sum(axis=2)
+        energy_spread = energies.std(axis=0)
+        if self.architecture.says == "evidence":
+            energy_spread = np.sqrt(np.square(energy_spread) + energy_doubt)
         return Prediction(
             energy=energies.mean(axis=0),
             forces=mean,
-            energy_spread=energies.std(axis=0),
-            force_spread=np.sqrt(deviation.mean(axis=0)),
+            energy_spread=energy_spread,
+            force_spread=np.sqrt(deviation.mean(axis=0) + force_doubt),
         )
 
     def energies_and_forces_members(self, frames: Frames) -> tuple[Floats, Floats]:
         """What each of M members says: energies (M, n) eV and forces (M, A, 3) eV/angstrom."""
+        energies, forces, _ = self._answers(frames)
+        return energies, forces
+
+    def _answers(self, frames: Frames) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
+        """Of each member energies and forces; and the mean of the variances that they give themselves, energies (n,) eV² and
+        forces (A,) eV²/angstrom²."""
         constant = self.references.sum(frames)
+        refuse_unknown_states(frames, self.about)
         energies = np.zeros((len(self), len(frames)))
         forces = np.zeros((len(self), len(frames.numbers), 3))
+        doubts = np.zeros(len(frames)), np.zeros(len(frames.numbers))
         for run in chunks(frames):
             atoms = slice(int(frames.offsets[run.start]), int(frames.offsets[run.stop]))
-            energies[:, run], forces[:, atoms] = self._evaluate(frames if run == slice(0, len(frames)) else frames[run])
+            part = frames if run == slice(0, len(frames)) else frames[run]
+            energies[:, run], forces[:, atoms], (doubts[0][run], doubts[1][atoms]) = self._evaluate(part)
         if self.baseline is not None:
             cheap = self.baseline.predict(frames)
-            return energies + constant + cheap.energy, forces + cheap.forces
-        return energies + constant, forces
+            return energies + constant + cheap.energy, forces + cheap.forces, doubts
+        return energies + constant, forces, doubts
 
-    def _evaluate(self, frames: Frames) -> tuple[Floats, Floats]:
+    def _evaluate(self, frames: Frames) -> tuple[Floats, Floats, tuple[Floats | float, Floats | float]]:
         batch = collate(frames, self.architecture.cutoff, dtype=self.dtype)
         small = len(batch.first) < PAIRS_FOR_THREADS
         with torch_threads(1 if small else torch.get_num_threads()):
@@ -112,7 +127,13 @@ class Committee:
             energy, slope = (part.detach().double().numpy() for part in eager(self.prior.energy, batch))
         energies = np.concatenate([answer[0].double().numpy() for answer in answers])
         slopes = np.concatenate([answer[1].double().numpy() for answer in answers])
-        return energies + energy, -(slopes + slope)
+        return energies + energy, -(slopes + slope), self._doubts([answer[2] for answer in answers if len(answer) > 2], batch)
+
+    def _doubts(self, asides: Sequence[torch.Tensor], batch: AtomBatch) -> tuple[Floats | float, Floats | float]:
+        if not asides:
+            return 0.0, 0.0
+        energy, forces = zip(*(doubt(aside.double(), batch) for aside in asides), strict=True)
+        return torch.stack(energy).mean(0).numpy(), torch.stack(forces).mean(0).numpy()
 
     def hessian(self, structure: Structure, *, step: float = 3e-4) -> Floats:
         """Second derivatives (3N, 3N) eV/angstrom^2 of the mean energy: central differences (step in angstrom), one batch."""

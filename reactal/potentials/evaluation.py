@@ -21,10 +21,11 @@ from reactal.potentials.architecture import Architecture, Kind
 from reactal.potentials.batch import AtomBatch
 from reactal.potentials.schnetpack import EnergyNetwork
 
-__all__ = ["REPLAYED", "each_head", "eager", "energies_and_slopes", "traced"]
+__all__ = ["REPLAYED", "answer", "each_head", "eager", "energies_and_slopes", "traced"]
 
-Model = Callable[..., torch.Tensor]  # of an AtomBatch; one with several heads knows `every_head`, as EnergyNetwork does
+Model = Callable[..., torch.Tensor]  # of an AtomBatch; it knows `every_head` or `with_aside` where EnergyNetwork needs them
 EnergyAndSlope = tuple[torch.Tensor, torch.Tensor]
+Answer = tuple[torch.Tensor, ...]  # energies and slopes of each head, and what the network has as evidence for them
 Shape = tuple[int, int, int]  # structures, atoms, pairs
 REPLAYED: tuple[Kind, ...] = ("painn", "schnet", "so3net")
 WORTH_TRACING = 50  # times that a shape was asked for: a trace takes as long as some hundred evaluations
@@ -32,21 +33,31 @@ WORTH_TRACING = 50  # times that a shape was asked for: a trace takes as long as
 _asked: Counter[tuple[Architecture, torch.dtype, Shape]] = Counter()
 
 
-def energies_and_slopes(network: EnergyNetwork, batch: AtomBatch) -> EnergyAndSlope:
-    """Of each head: energies (heads, n) eV and their derivatives by the positions (heads, A, 3) eV/angstrom."""
-    heads = network.architecture.heads
+def energies_and_slopes(network: EnergyNetwork, batch: AtomBatch) -> Answer:
+    """Of each head: energies (heads, n) eV and their derivatives by the positions (heads, A, 3) eV/angstrom. A network that gives
+    evidence adds it, numbers of each atom that `reactal.potentials.evidence` reads."""
     if batch.shift is not None or network.architecture.kind not in REPLAYED:
-        return each_head(network, batch, heads=heads)
+        return answer(network, batch, network.architecture)
     shape = (batch.structures, len(batch.numbers), len(batch.first))
     kind = (network.architecture, batch.positions.dtype, shape)
     _asked[kind] += 1
     if _asked[kind] <= WORTH_TRACING:
-        return each_head(network, batch, heads=heads)
+        return answer(network, batch, network.architecture)
     return traced(network, batch)
 
 
-def traced(network: EnergyNetwork, batch: AtomBatch) -> EnergyAndSlope:
-    """As `each_head`; batches without periodic images only."""
+def answer(model: Model, batch: AtomBatch, architecture: Architecture) -> Answer:
+    """As `energies_and_slopes`, by autograd."""
+    if architecture.says != "evidence":
+        return each_head(model, batch, heads=architecture.heads)
+    positions = batch.positions.requires_grad_(True)
+    energy, aside = model(batch, with_aside=True)
+    (slope,) = torch.autograd.grad(energy.sum(), positions)
+    return energy.detach()[None], slope[None], aside.detach()
+
+
+def traced(network: EnergyNetwork, batch: AtomBatch) -> Answer:
+    """As `answer`; batches without periodic images only."""
     shape = (batch.structures, len(batch.numbers), len(batch.first))
     replay = _trace(network.architecture, batch.positions.dtype, shape)
     with torch.no_grad():
@@ -81,19 +92,19 @@ def each_head(model: Model, batch: AtomBatch, *, heads: int) -> EnergyAndSlope:
 
 
 @lru_cache(maxsize=16)
-def _trace(architecture: Architecture, dtype: torch.dtype, shape: Shape) -> Callable[..., EnergyAndSlope]:
+def _trace(architecture: Architecture, dtype: torch.dtype, shape: Shape) -> Callable[..., Answer]:
     """Of no network in particular: the weights are arguments, so that members and iterations share it."""
     network = EnergyNetwork(architecture).to(dtype).requires_grad_(False)
     names = [name for name, _ in network.named_parameters()]
     structures, atoms, pairs = shape
 
-    def evaluate(*tensors: torch.Tensor) -> EnergyAndSlope:
+    def evaluate(*tensors: torch.Tensor) -> Answer:
         positions, numbers, owner, first, second, *states = tensors[len(names) :]
         weights = dict(zip(names, tensors, strict=False))
-        return each_head(
+        return answer(
             lambda batch, **which: functional_call(network, weights, (batch,), which),
             AtomBatch(numbers, positions, owner, first, second, structures, states=states[0] if states else None),
-            heads=architecture.heads,
+            architecture,
         )
 
     count = torch.zeros(atoms, dtype=torch.int64)
@@ -104,7 +115,7 @@ def _trace(architecture: Architecture, dtype: torch.dtype, shape: Shape) -> Call
     weights = tuple(p.detach().clone() for p in network.parameters())
     graph = _with_whole_layers(make_fx(evaluate)(*weights, *example))
     plain = (*weights, example[0].detach(), *example[1:])
-    replay: Callable[..., EnergyAndSlope] = torch.jit.freeze(torch.jit.trace(graph, plain, check_trace=False).eval())
+    replay: Callable[..., Answer] = torch.jit.freeze(torch.jit.trace(graph, plain, check_trace=False).eval())
     return replay
 
 

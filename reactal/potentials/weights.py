@@ -23,7 +23,8 @@ __all__ = ["Member"]
 SCHEMA = "member-1"
 WITH_BASELINE = "member-2"  # so that a version that knows of no baseline does not leave it away
 NOT_PLAIN = "member-3"  # a network that knows charges and multiplicities, or has several heads; a baseline where one is named
-KNOWN = (SCHEMA, WITH_BASELINE, NOT_PLAIN)
+SAYS_MORE = "member-4"  # a network with dropout, or one that says more than the energy
+KNOWN = (SCHEMA, WITH_BASELINE, NOT_PLAIN, SAYS_MORE)
 
 
 @final
@@ -42,6 +43,8 @@ class Member:
 
     @property
     def _schema(self) -> str:
+        if not self.network.architecture.early:
+            return SAYS_MORE
         if not self.network.architecture.plain:
             return NOT_PLAIN
         return SCHEMA if self.baseline is None else WITH_BASELINE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from reactal.stages.label import MODE, SADDLE
 from reactal.training.settings import Continual, TrainingSettings
 
 if TYPE_CHECKING:
+    from reactal.potentials.architecture import Architecture
     from reactal.training.checkpoint import CheckpointPlace
 
 __all__ = ["train", "training_settings"]
@@ -30,24 +31,11 @@ NEAR_SADDLE = (SADDLE, MODE, "near saddle")
 
 def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSettings:
     """The campaign file's words in the trainer's; `baseline` as it was settled."""
-    from reactal.potentials.architecture import Architecture
     from reactal.potentials.baseline import Baseline
 
-    model, rule = config.model, config.training
-    heads = model.members // model.networks
-    if rule.batch < heads:
-        raise ConfigError(
-            f"the {heads} heads of a shared committee need batches of as many; write training.batch: {heads} or more"
-        )
+    rule = config.training
     return TrainingSettings(
-        architecture=Architecture(
-            kind=model.kind,
-            features=model.features,
-            interactions=model.interactions,
-            cutoff=model.cutoff,
-            states=model.states,
-            heads=heads,
-        ),
+        architecture=_architecture(config),
         baseline=None if baseline == "none" else Baseline(baseline),
         steps_first=rule.steps_first,
         steps_warm=rule.steps_warm,
@@ -60,7 +48,7 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         energy_weight=rule.energy_weight,
         force_weight=rule.force_weight,
         force_scale=rule.force_scale,
-        loss=rule.loss,
+        loss="huber" if rule.loss == "huber" else "squared",
         huber_energy=rule.huber_energy,
         huber_force=rule.huber_force,
         validation_share=rule.validation_share,
@@ -68,6 +56,30 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         transfer=rule.transfer,
         representation_rate=rule.representation_rate,
         checkpoint_steps=rule.checkpoint_steps,
+    )
+
+
+def _architecture(config: CampaignConfig) -> Architecture:
+    from reactal.potentials.architecture import Architecture
+
+    model, rule = config.model, config.training
+    evidential, noisy = model.committee == "evidential", rule.loss == "heteroscedastic"
+    if evidential and noisy:
+        raise ConfigError("an evidential model learns noise as it is; write another training.loss than heteroscedastic")
+    if rule.batch < model.heads:
+        raise ConfigError(
+            f"the {model.heads} heads of a {model.committee} committee need batches of as many; "
+            f"write training.batch: {model.heads} or more"
+        )
+    return Architecture(
+        kind=model.kind,
+        features=model.features,
+        interactions=model.interactions,
+        cutoff=model.cutoff,
+        states=model.states,
+        heads=model.heads,
+        dropout=model.dropout if model.committee == "dropout" else 0.0,
+        says="evidence" if evidential else "noise" if noisy else "energy",
     )
 
 
@@ -91,14 +103,14 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
         "theory": bench.theory.as_json(),
         "charge": config.charge,
         "multiplicity": config.multiplicity,
-        **({"start_from": config.training.start_from} if config.training.start_from else {}),
+        **_start_of(config, rows),
     }
     event = Trained(
         iteration=iteration,
         dataset=state.dataset,
         rows=len(rows),
         model=bench.models.put(save_committee(assemble(members, **about))),
-        force_mae=tuple(member.best.force_mae for member in members),
+        force_mae=tuple(error for member in members for error in member.best.heads or (member.best.force_mae,)),
         curves=tuple(tuple((p.step, p.validation_loss) for p in member.curve) for member in members),
         restarts=sum(member.restarts for member in members),
     )
@@ -126,6 +138,18 @@ def _starts(bench: Bench, state: CampaignState, rows: Frames, *, iteration: int)
         return settings, []
     settings = settings.for_transfer()
     return settings, starts_from(read_committee(rule.start_from), rows, settings, members=bench.config.model.networks)
+
+
+def _start_of(config: CampaignConfig, rows: Frames) -> dict[str, Any]:
+    """The model that the campaign starts from, and the states that are known from there, if they are told apart."""
+    from reactal.potentials.export import read_committee
+    from reactal.potentials.known_states import as_about, known_states
+
+    start = config.training.start_from
+    if start is None:
+        return {}
+    before = known_states(read_committee(start).about) if config.model.states else ()
+    return {"start_from": start, **(as_about(rows, before=before) if before else {})}
 
 
 def _checkpoints(config: CampaignConfig, iteration: int) -> CheckpointPlace | None:

@@ -20,6 +20,7 @@ from reactal.potentials.architecture import Architecture
 from reactal.potentials.batch import AtomBatch
 from reactal.potentials.schnetpack import EnergyNetwork
 from reactal.training.batches import TrainingBatch
+from reactal.training.beside import loss_beside, tempered
 from reactal.training.compiled import compiled
 from reactal.training.settings import SQUARED, Pair
 
@@ -27,7 +28,7 @@ __all__ = ["LossGradient", "Tensors", "deviations", "eager_gradient", "loss_of",
 
 Tensors = Sequence[torch.Tensor]
 LossGradient = Callable[[TrainingBatch], tuple[torch.Tensor, Tensors]]
-Model = Callable[[AtomBatch], torch.Tensor]
+Model = Callable[..., torch.Tensor]  # of an AtomBatch; it knows `with_aside` where its architecture says more than energies
 
 
 def deviations(model: Model, batch: TrainingBatch, *, differentiable: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -36,6 +37,23 @@ def deviations(model: Model, batch: TrainingBatch, *, differentiable: bool) -> t
     energy = model(batch.atoms)
     (slope,) = torch.autograd.grad(energy.sum(), positions, create_graph=differentiable)
     return energy - batch.energy, -slope - batch.forces
+
+
+def _whole_loss(model: Model, batch: TrainingBatch, architecture: Architecture, weights: Pair, widths: Pair) -> torch.Tensor:
+    """With what is learnt beside energies and forces, if anything is."""
+    says, aside = architecture.says, []
+    if says == "energy":
+        return loss_of(batch, deviations(model, batch, differentiable=True), weights, widths)
+
+    def energies(atoms: AtomBatch) -> torch.Tensor:
+        energy: torch.Tensor
+        energy, more = model(atoms, with_aside=True)
+        aside.append(more)
+        return energy
+
+    off = deviations(energies, batch, differentiable=True)
+    beside = loss_beside(off, aside[0], batch, says=says)
+    return beside + loss_of(batch, tempered(off, aside[0], batch, says=says), weights, widths)
 
 
 def loss_of(batch: TrainingBatch, off: tuple[torch.Tensor, torch.Tensor], weights: Pair, widths: Pair = SQUARED) -> torch.Tensor:
@@ -63,7 +81,7 @@ def eager_gradient(network: EnergyNetwork, *, weights: Pair, widths: Pair = SQUA
     parameters = list(network.parameters())
 
     def step(batch: TrainingBatch) -> tuple[torch.Tensor, Tensors]:
-        loss = loss_of(batch, deviations(network, batch, differentiable=True), weights, widths)
+        loss = _whole_loss(network, batch, network.architecture, weights, widths)
         return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
 
     return step
@@ -97,11 +115,11 @@ def _trace(
         own = tensors[: len(names)]
         batch = _batch(tensors[len(names) :])
 
-        def model(atoms: AtomBatch) -> torch.Tensor:
-            energy: torch.Tensor = functional_call(network, dict(zip(names, own, strict=True)), (atoms,))
-            return energy
+        def model(atoms: AtomBatch, **more: bool) -> torch.Tensor:
+            said: torch.Tensor = functional_call(network, dict(zip(names, own, strict=True)), (atoms,), more)
+            return said
 
-        loss = loss_of(batch, deviations(model, batch, differentiable=True), weights, widths)
+        loss = _whole_loss(model, batch, architecture, weights, widths)
         return [loss, *torch.autograd.grad(loss, own, allow_unused=True, materialize_grads=True)]
 
     example = [*(p.detach().clone().requires_grad_(True) for p in network.parameters()), *_example(shapes)]

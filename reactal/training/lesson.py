@@ -9,6 +9,7 @@ from itertools import islice
 from typing import final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from reactal.chem import Frames
@@ -25,6 +26,7 @@ from reactal.training.settings import TrainingSettings
 __all__ = ["BatchStream", "Lesson"]
 
 Ints = NDArray[np.int64]
+BATCHES = 100  # tell what is familiar
 
 
 @final
@@ -82,7 +84,15 @@ class Lesson:
 
     def member(self, network: EnergyNetwork, settings: TrainingSettings) -> Member:
         """What was taught, with all that its predictions need."""
+        if network.familiarity is not None:
+            network.familiarity.measure(*self._atoms(network))
         return Member(network, self.references, ScreenedRepulsion(settings.prior_reach), self.fold_number, settings.baseline)
+
+    def _atoms(self, network: EnergyNetwork) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features and atomic numbers of what was learnt from, or of a part of it where that is much."""
+        batches = [batch.atoms for batch in islice(self.stream.after(0), BATCHES)]
+        with torch.no_grad():
+            return torch.cat([network.features(batch) for batch in batches]), torch.cat([batch.numbers for batch in batches])
 
 
 def _all_alike(rows: Ints, settings: TrainingSettings, *, steps: int, seed: int) -> Iterator[Ints]:

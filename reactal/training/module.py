@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, final
@@ -10,6 +11,7 @@ from typing import Any, final
 import pytorch_lightning as lightning
 import torch
 
+from reactal.potentials.evaluation import each_head
 from reactal.potentials.schnetpack import EnergyNetwork
 from reactal.training.batches import TrainingBatch
 from reactal.training.gradient import LossGradient, deviations, loss_of
@@ -31,13 +33,15 @@ class Diverged(ArithmeticError):
 @dataclass(frozen=True)
 class CurvePoint:
     """Mean absolute errors of the averaged weights on the validation fold after `step` steps: eV and eV/angstrom; the weighted
-    loss there, and the mean loss of training since the last point."""
+    loss there, and the mean loss of training since the last point. Of several heads all are asked: their means, and the last
+    error of each."""
 
     step: int
     training_loss: float
     validation_loss: float
     energy_mae: float
     force_mae: float
+    heads: tuple[float, ...] = ()
 
 
 @final
@@ -129,10 +133,10 @@ class MemberModule(lightning.LightningModule):
     def _memory(self) -> Memory:
         optimiser = self.optimizers(use_pl_optimizer=False).state_dict()  # type: ignore[union-attr]
         plain = {"groups": optimiser["param_groups"], "schedule": self.lr_schedulers().state_dict()}  # type: ignore[union-attr]
-        curve = [[float(value) for value in astuple(point)] for point in self.curve]
+        curve = [[float(value) for value in (*astuple(point)[:5], *point.heads)] for point in self.curve]
         tensors = {
             "losses": torch.tensor(self._losses, dtype=torch.float64),
-            "curve": torch.tensor(curve, dtype=torch.float64).reshape(-1, 5),
+            "curve": torch.tensor(curve, dtype=torch.float64).reshape(len(curve), len(curve[0]) if curve else 5),
             **{f"live/{i}": p.detach() for i, p in enumerate(self._live)},
             **{f"average/{i}": p for i, p in enumerate(self._average)},
             **{f"optimiser/{i}/{slot}": t for i, slots in optimiser["state"].items() for slot, t in slots.items()},
@@ -152,7 +156,7 @@ class MemberModule(lightning.LightningModule):
         self._put(weights("live"))
         self._average = weights("average")
         self._losses = tensors["losses"].tolist()
-        self.curve = [CurvePoint(int(step), *values) for step, *values in tensors["curve"].tolist()]
+        self.curve = [_point(values) for values in tensors["curve"].tolist()]
         if "best_loss" in tensors:
             self._best = (float(tensors["best_loss"]), weights("best"))
 
@@ -167,11 +171,13 @@ class MemberModule(lightning.LightningModule):
         live = [p.detach().clone() for p in self._live]
         self._put(self._average)
         with torch.enable_grad():  # for the forces
-            off = deviations(self.network, self.fold, differentiable=False)
+            offs = _of_each_head(self.network, self.fold)
         self._put(live)
-        loss = float(loss_of(self.fold, off, self.settings.loss_weights, self.settings.loss_widths).detach())
-        energy_mae, force_mae = (float(part.detach().abs().mean()) for part in off)
-        self.curve.append(CurvePoint(step, training_loss, loss, energy_mae, force_mae))
+        weights, widths = self.settings.loss_weights, self.settings.loss_widths
+        loss = statistics.fmean(float(loss_of(self.fold, off, weights, widths).detach()) for off in offs)
+        energy_mae, force_mae = ([float(off[part].detach().abs().mean()) for off in offs] for part in range(2))
+        means = statistics.fmean(energy_mae), statistics.fmean(force_mae)
+        self.curve.append(CurvePoint(step, training_loss, loss, *means, tuple(force_mae) if len(offs) > 1 else ()))
         if self._best is None or loss < self._best[0]:
             self._best = (loss, [p.clone() for p in self._average])
 
@@ -183,3 +189,17 @@ class MemberModule(lightning.LightningModule):
         """The network with the best averaged weights, or the last ones where nothing was held out."""
         self._put(self._average if self._best is None else self._best[1])
         return self.network
+
+
+def _point(values: list[float]) -> CurvePoint:
+    step, training, validation, energy, force, *heads = values
+    return CurvePoint(int(step), training, validation, energy, force, tuple(heads))
+
+
+def _of_each_head(network: EnergyNetwork, fold: TrainingBatch) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """What `deviations` says of each, of all structures: in training they answer in turn."""
+    heads = network.architecture.heads
+    if heads == 1:
+        return [deviations(network, fold, differentiable=False)]
+    energies, slopes = each_head(network, fold.atoms, heads=heads)
+    return [(energy - fold.energy, -slope - fold.forces) for energy, slope in zip(energies, slopes, strict=True)]

@@ -16,7 +16,7 @@ __all__ = ["optimiser_and_schedule"]
 Factor = Callable[[int], float]  # of the learning rate after so many steps
 Group = tuple[Sequence[torch.nn.Parameter], Factor]
 LAYER = re.compile(r"\.(\d+)(?:\.|$)")
-HEADS = ("outnet.", "others.")
+HEADS = ("outnet.", "others.", "aside.")
 UNFROZEN_BY = 0.5  # of the steps, every layer learns
 
 

@@ -28,7 +28,7 @@ def starts_from(model: Committee, frames: Frames, settings: TrainingSettings, *,
     rest = rest[np.flatnonzero(rest.labelled)]
     if not len(rest):
         raise TooFewLabels("there is no labelled structure to train on; label some first")
-    left = rest.energy - replace(model, baseline=None).predict(rest).energy
+    left = rest.energy - replace(model, baseline=None, about={}).predict(rest).energy
     shift = dict(References.fit(replace(rest, energy=left)).energies)
     references = References(tuple((z, energy + shift.get(z, 0.0)) for z, energy in model.references.energies))
     own = [replace(member, references=references) for member in model.members()]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from reactal.chem import Frames, Structure
+from reactal.potentials.architecture import Kind
 from reactal.potentials.committee import Committee
 from reactal.training.committee import assemble
 from reactal.training.member import train_member
@@ -25,11 +27,23 @@ CATION = replace(METHANOL, charge=1, multiplicity=2)
 MASSES = np.array([15.999, 1.008, 1.008])[:, None] * AMU_ANGSTROM2_PER_FS2  # eV fs^2/angstrom^2
 
 
-@pytest.fixture(scope="module", params=product(KINDS, (False, True)), ids=lambda p: f"{p[0]}{'-states' * p[1]}")
+DROPOUT: dict[str, Any] = {"members": 1, "heads": 3, "dropout": 0.5}
+EVIDENCE: dict[str, Any] = {"members": 1, "says": "evidence"}
+WAYS: list[tuple[Kind, dict[str, Any]]] = [
+    *((kind, {"states": states}) for kind, states in product(KINDS, (False, True))),
+    ("painn", DROPOUT),
+    ("so3net", DROPOUT),
+    ("painn", EVIDENCE),
+    ("field_schnet", EVIDENCE),
+]
+
+
+@pytest.fixture(scope="module", params=WAYS, ids=lambda way: "-".join([way[0], *map(str, way[1].values())]))
 def committee(request: pytest.FixtureRequest) -> Committee:
-    """Of every kind, as it is and with charge and multiplicity known to it; methanol is a cation here."""
-    kind, states = request.param
-    committee = committee_of_random_networks(kind, states=states)
+    """Of every kind, as it is and with charge and multiplicity known to it; methanol is a cation here. And networks with their
+    doubt in themselves."""
+    kind, more = request.param
+    committee = committee_of_random_networks(kind, **more)
     for seed, network in enumerate(committee.networks):
         stirred(network, size=0.03, seed=seed)
     return committee
@@ -54,6 +68,8 @@ def test_energy_is_blind_to_rotation_and_translation_and_forces_turn_along(commi
     assert after.energy == pytest.approx(before.energy, abs=close)
     assert after.forces == pytest.approx(before.forces @ turn.T, abs=close)
     assert after.force_spread == pytest.approx(before.force_spread, abs=close)
+    assert after.energy_spread == pytest.approx(before.energy_spread, abs=close)
+    assert before.force_spread.min() > 0 and before.energy_spread.min() > 0
 
 
 def test_atoms_of_one_element_are_exchangeable(committee: Committee) -> None:
@@ -63,6 +79,7 @@ def test_atoms_of_one_element_are_exchangeable(committee: Committee) -> None:
     after = committee.predict(Frames.of([structure.moved(structure.positions[order])]))
     assert after.energy == pytest.approx(before.energy, abs=EXACT)
     assert after.forces == pytest.approx(before.forces[order], abs=EXACT)
+    assert after.force_spread == pytest.approx(before.force_spread[order], abs=EXACT)
 
 
 def test_forces_are_the_slope_of_the_energy(committee: Committee) -> None:
@@ -94,6 +111,9 @@ def test_two_molecules_far_apart_have_the_sum_of_their_energies(committee: Commi
     together = committee.predict(Frames.of([both]))
     assert together.energy[0] == pytest.approx(alone.energy.sum(), abs=EXACT)
     assert together.forces == pytest.approx(alone.forces, abs=EXACT)
+    assert together.force_spread == pytest.approx(alone.force_spread, abs=EXACT)
+    if committee.architecture.says == "evidence":
+        assert together.energy_spread[0] == pytest.approx(np.hypot(*alone.energy_spread), rel=1e-9)
 
 
 def test_energy_and_forces_pass_the_cutoff_smoothly(committee: Committee) -> None:
@@ -104,6 +124,7 @@ def test_energy_and_forces_pass_the_cutoff_smoothly(committee: Committee) -> Non
     places[:, 1, 0] = apart
     prediction = committee.predict(Frames.repeat(pair, places))
     assert np.ptp(prediction.energy) == pytest.approx(0, abs=1e-8)
+    assert np.ptp(prediction.energy_spread) == pytest.approx(0, abs=1e-8)
     assert np.abs(prediction.forces[:6]).max() < 1e-4
     assert np.array_equal(prediction.forces[6:], np.zeros((2, 3)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -63,11 +63,9 @@ def labelled(*molecules: Structure, count: int, seed: int = 0, rattle: float = 0
     return Frames.of(shaken, [label(s) for s in shaken])
 
 
-def committee_of_random_networks(
-    kind: Kind = "painn", *, members: int = 2, cutoff: float = 5.0, states: bool = False
-) -> Committee:
-    """Untrained networks, whose physics must be right all the same."""
-    architecture = Architecture(kind=kind, features=16, interactions=2, cutoff=cutoff, states=states)
+def committee_of_random_networks(kind: Kind = "painn", *, members: int = 2, cutoff: float = 5.0, **more: Any) -> Committee:
+    """Untrained networks, whose physics must be right all the same; `more` of an `Architecture`."""
+    architecture = Architecture(kind=kind, features=16, interactions=2, cutoff=cutoff, **more)
     networks = tuple(build_network(architecture, seed=seed) for seed in range(members))
     return Committee(networks, References(tuple(ATOMS.items())), ScreenedRepulsion(), {"campaign": "test"})
 
