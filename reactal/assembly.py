@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, final
 
 from reactal.chem import Structure
 from reactal.config import CampaignConfig
+from reactal.errors import ConfigError
 from reactal.labeling.base import LabelingResources, LabelPool, SizeRule
 from reactal.progress import Progress
+from reactal.sections import BAND
 from reactal.stages.bench import Bench
 from reactal.store.labels import LabelStore
 from reactal.store.objects import ObjectStore
@@ -31,6 +33,16 @@ def resources_of(config: CampaignConfig) -> LabelingResources:
     return LabelingResources(**given, by_size=rules)
 
 
+def _check_strategy(config: CampaignConfig) -> None:
+    """`ConfigError` for settings that the strategy does not know, before anything is paid for."""
+    if config.selection.strategy != BAND:
+        from reactal.selection.strategy import strategy_named
+
+        strategy_named(config.selection.strategy, **config.selection.strategy_settings)
+    elif config.selection.strategy_settings:
+        raise ConfigError("selection.strategy_settings are those of a named strategy; name one, or leave them out")
+
+
 def local_folder(config: CampaignConfig) -> Path:
     """Where things that must lie on this machine go: beside a store on disk, else in the working folder."""
     store = config.store
@@ -46,6 +58,7 @@ class Workshop:
     def __init__(self, config: CampaignConfig, *, progress: Progress) -> None:
         self.config = config
         self._stack = ExitStack()
+        _check_strategy(config)
         self.objects: ObjectStore = open_store(config.store, single_writer=config.single_writer)
         self.bench = Bench(
             config=config,

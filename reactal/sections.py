@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from reactal.chem import Theory
 
 __all__ = [
+    "ACQUISITIONS",
+    "BAND",
+    "CHOOSERS",
     "Breaker",
     "Budget",
     "CalibrationSection",
@@ -90,6 +93,35 @@ class Exploration(Section):
     trust_error: Positive
 
 
+BAND = "band"  # the doubtful band, then the farthest: what a campaign does unless it names a strategy
+ACQUISITIONS = (
+    "random",
+    "disagreement",
+    "variance",
+    "entropy",
+    "ucb",
+    "ei",
+    "thompson",
+    "doptimal",
+    "leverage",
+    "novelty",
+    "transition",
+)
+CHOOSERS = ("top", "farthest", "mixed", "kdpp", "kmeans", "lcmd", "cur", "information", "batchbald")
+
+
+def _known_strategy(name: str) -> str:
+    """A name, or two joined by a plus; the settings are checked where the strategies are."""
+    first, plus, second = name.partition("+")
+    if plus and first in ACQUISITIONS and second in CHOOSERS:
+        return name
+    if not plus and first in (BAND, "default", *ACQUISITIONS, *CHOOSERS[1:]):
+        return name
+    raise ValueError(
+        f"a strategy is {BAND}, default, or one of {', '.join(ACQUISITIONS)}, joined by + with one of {', '.join(CHOOSERS)}"
+    )
+
+
 class SelectionSection(Section):
     batch: Annotated[int, Field(ge=4)]
     focus_batch: Annotated[int, Field(ge=4)]
@@ -98,10 +130,14 @@ class SelectionSection(Section):
     focus_force: Positive
     focus_energy: Positive
     focus_disagreement: Positive
+    strategy: Annotated[str, AfterValidator(_known_strategy)]
+    strategy_settings: dict[str, bool | int | float | str]
+    space: Literal["distances", "latent"]
 
 
 class CalibrationSection(Section):
     coverage: Annotated[float, Field(gt=0.5, lt=1.0)]
+    method: Literal["conformal", "plain", "isotonic", "scaled"]
 
 
 class Verification(Section):

@@ -20,6 +20,7 @@ from reactal.selection.dpp import Determinantal
 from reactal.selection.goals import ConfidenceBound, ExpectedImprovement, Thompson
 from reactal.selection.information import BatchDisagreement, Informative, LastLayerInformation
 from reactal.selection.leverage import Cur, Leverage
+from reactal.selection.novelty import Novelty
 from reactal.selection.transition import TransitionRegion
 
 __all__ = ["ACQUISITIONS", "CHOOSERS", "STRATEGIES", "Strategy", "acquisition_named", "chooser_named", "strategy_named"]
@@ -36,6 +37,7 @@ ACQUISITIONS: Mapping[str, type[Any]] = {
     "thompson": Thompson,
     "doptimal": Informative,
     "leverage": Leverage,
+    "novelty": Novelty,
     "transition": TransitionRegion,
 }
 CHOOSERS: Mapping[str, type[Any]] = {
@@ -128,6 +130,9 @@ def strategy_named(name: str, **settings: Any) -> Strategy:
     if stray:
         known = _listed((*_fields(first), *_fields(second), *OF_STRATEGY))
         raise ConfigError(f"strategy {name} has no setting {stray[0]}; it knows {known}")
+    if of_both.get("budget") is not None:
+        _check_kind(of_both["budget"], 1.0, where=f"{name}: budget")
+    _check_kind(of_both.get("per_cost", False), False, where=f"{name}: per_cost")
     return Strategy(name, acquisition_named(acquisition, **of_first), chooser_named(chooser or "top", **of_second), **of_both)
 
 
@@ -136,7 +141,17 @@ def _made(table: Mapping[str, Callable[..., Any]], name: str, what: str, setting
     stray = sorted(set(settings) - set(_fields(kind)))
     if stray:
         raise ConfigError(f"{what} {name} has no setting {stray[0]}; it knows {_listed(_fields(kind))}")
+    for field in fields(kind):
+        _check_kind(settings.get(field.name, field.default), field.default, where=f"{name}: {field.name}")
     return kind(**settings)
+
+
+def _check_kind(value: Any, usual: Any, *, where: str) -> None:
+    """Of the kind of its default; a whole number is a number."""
+    right = (int, float) if isinstance(usual, float) else type(usual)
+    if not isinstance(value, right) or isinstance(value, bool) is not isinstance(usual, bool):
+        word = {bool: "true or false", int: "a whole number", float: "a number"}.get(type(usual), "a word")
+        raise ConfigError(f"{where} must be {word}, not {value!r}")
 
 
 def _known(table: Mapping[str, Any], name: str, what: str) -> Any:

@@ -7,7 +7,8 @@ import numpy as np
 from reactal.campaign.events import Calibrated
 from reactal.campaign.state import CampaignState
 from reactal.stages.bench import Bench
-from reactal.uncertainty.calibration import Calibration, observed_coverage
+from reactal.uncertainty.bounds import METHODS, ErrorBound, bound_by
+from reactal.uncertainty.calibration import observed_coverage
 
 __all__ = ["LEAST_TRUST", "MOST_TRUST", "calibrate"]
 
@@ -16,29 +17,36 @@ LEAST_TRUST, MOST_TRUST = 0.2, 1.5  # eV/angstrom; a few points must not close o
 
 def calibrate(bench: Bench, state: CampaignState) -> Calibrated:
     """All random-arm points so far: each was predicted before it was labelled."""
-    coverage, exploration = bench.config.calibration.coverage, bench.config.exploration
+    exploration = bench.config.exploration
+    coverage, method = bench.config.calibration.coverage, bench.config.calibration.method
     rounds = [
         ([point.disagreement for point in labelled.arm], [point.force_error_max for point in labelled.arm])
         for labelled in state.labelled
         if labelled.arm
     ]
-    now = Calibration.fit(
-        np.concatenate([disagreement for disagreement, _ in rounds]),
-        np.concatenate([error for _, error in rounds]),
-        coverage=coverage,
-    )
-    trust = exploration.trust
-    if now.factor is not None:
+    disagreement = np.concatenate([disagreement for disagreement, _ in rounds])
+    now = bound_by(method, disagreement, np.concatenate([error for _, error in rounds]), coverage=coverage)
+    trust, known = exploration.trust, bool(np.isfinite(now.bound(0.0)))
+    if known:
         trust = float(np.clip(now.trust_radius(exploration.trust_error), LEAST_TRUST, MOST_TRUST))
-    observed = observed_coverage(rounds, coverage=coverage)
+    observed = observed_coverage(rounds, coverage=coverage, fit=METHODS[method])
     bench.progress.begin("calibrate")
-    factor = "too few points for a bound" if now.factor is None else f"error <= {now.factor:.2f} x disagreement"
-    bench.progress.end(f"{factor}; trust up to {trust:.2f} eV/A")
+    bench.progress.end(f"{_words(now, known=known)}; trust up to {trust:.2f} eV/A")
     return Calibrated(
-        points=now.points,
+        points=len(disagreement),
         factor=now.factor,
         trust=trust,
         target_coverage=coverage,
         observed_coverage=observed.share,
         observed_points=observed.points,
+    )
+
+
+def _words(now: ErrorBound, *, known: bool) -> str:
+    if not known:
+        return "too few points for a bound"
+    return (
+        f"error <= {now.factor:.2f} x disagreement"
+        if now.factor is not None
+        else f"error <= {float(now.bound(1.0)):.2f} eV/A at 1"
     )

@@ -14,9 +14,11 @@ from reactal.campaign.state import CampaignState
 from reactal.chem import Frames
 from reactal.config import CampaignConfig
 from reactal.selection.acquisition import DoubtfulBand
-from reactal.selection.batch import RANDOM, SelectionSettings
+from reactal.selection.batch import ACTIVE, RANDOM, SelectionSettings
 from reactal.selection.batch import select as select_from
+from reactal.selection.by_strategy import select_by
 from reactal.stages.bench import Bench
+from reactal.stages.columns import ByStrategy, by_strategy
 from reactal.stages.label import MODE, SADDLE
 from reactal.stages.valley import VALLEY
 from reactal.stages.ways import WAY
@@ -39,7 +41,8 @@ def select(bench: Bench, state: CampaignState, wanted: Select) -> BatchChosen:
     bench.progress.begin(f"select {iteration}")
     pool = bench.pools.get(state.explored.pool)
     pool = pool.with_extra(source=pool.extra["role"], energy_predicted=pool.energy)
-    picks = _Picks(pool, bench.dataset(state.dataset), bench.config, bench.rng("select", iteration, state.dataset))
+    dataset, rng = bench.dataset(state.dataset), bench.rng("select", iteration, state.dataset)
+    picks = _Picks(pool, dataset, bench.config, rng, by=None if wanted.proof else by_strategy(bench, state, pool, dataset))
     if wanted.ways:
         picks.take(np.flatnonzero(pool.extra["role"] == WAY), arm="test")
     if wanted.proof:
@@ -71,8 +74,10 @@ def select(bench: Bench, state: CampaignState, wanted: Select) -> BatchChosen:
 class _Picks:
     """Rows of the pool chosen so far; each choice sees the ones before it as labelled already."""
 
-    def __init__(self, pool: Frames, dataset: Frames, config: CampaignConfig, rng: np.random.Generator) -> None:
-        self._pool, self._dataset, self._rng = pool, dataset, rng
+    def __init__(
+        self, pool: Frames, dataset: Frames, config: CampaignConfig, rng: np.random.Generator, *, by: ByStrategy | None
+    ) -> None:
+        self._pool, self._dataset, self._rng, self._by = pool, dataset, rng, by
         self._settings = SelectionSettings(
             duplicate=config.selection.duplicate,
             band=DoubtfulBand(DOUBTFUL_FROM, config.exploration.band_cap),
@@ -100,7 +105,7 @@ class _Picks:
         wanted = len(self) + count
         for among in (self._free(roles), self._free(None)):
             if len(self) < wanted and len(among):
-                self._select(among, count=wanted - len(self), random_share=0.0, arm="active")
+                self._choose(among, count=wanted - len(self))
 
     def batch(self) -> Frames:
         """The chosen rows with the model's predictions."""
@@ -112,10 +117,35 @@ class _Picks:
         open_rows[self._rows] = False
         return np.flatnonzero(open_rows)
 
+    def _choose(self, among: Rows, *, count: int) -> None:
+        if self._by is None:
+            self._select(among, count=count, random_share=0.0, arm=ACTIVE)
+            return
+        found = select_by(
+            self._by.strategy,
+            self._pool[among],
+            self._by.candidates[among],
+            dataset=self._known(),
+            known=self._by.known_with(self._rows),
+            size=count,
+            settings=self._settings,
+            at=self._by.at,
+            rng=self._rng,
+        )
+        self.take(among[found.rows], arm=ACTIVE)
+        self.dropped.update(found.dropped)
+
+    def _known(self) -> Frames:
+        return Frames.concat([self._dataset, self._pool[self._rows]]) if self._rows else self._dataset
+
     def _select(self, among: Rows, *, count: int, random_share: float, arm: str) -> None:
-        known = Frames.concat([self._dataset, self._pool[self._rows]]) if self._rows else self._dataset
         found = select_from(
-            self._pool[among], dataset=known, size=count, random_share=random_share, settings=self._settings, rng=self._rng
+            self._pool[among],
+            dataset=self._known(),
+            size=count,
+            random_share=random_share,
+            settings=self._settings,
+            rng=self._rng,
         )
         self.take(among[found.rows], arm=arm)
         self.dropped.update(found.dropped)

@@ -8,20 +8,25 @@ which is what the random arm is drawn for.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reactal.errors import InputError
 
-__all__ = ["FLOOR", "Calibration", "Coverage", "observed_coverage", "points_needed"]
+__all__ = ["FLOOR", "Calibration", "Coverage", "observed_coverage", "paired", "points_needed", "rank_of"]
 
 FLOOR = 0.005  # eV/angstrom; members never agree better about an unseen structure, they only seem to
 
 Floats = NDArray[np.float64]
+Fit = Callable[..., "_Bounding"]
+
+
+class _Bounding(Protocol):
+    def bound(self, disagreement: ArrayLike) -> Floats: ...
 
 
 @final
@@ -47,7 +52,7 @@ class Calibration:
             raise InputError(f"coverage {coverage} is no probability between 0 and 1; 0.9 is usual")
         ratio = _ratio(disagreement, error, floor)
         n = len(ratio)
-        rank = _rank(n, coverage)
+        rank = rank_of(n, coverage)
         return cls(
             coverage=coverage,
             points=n,
@@ -101,32 +106,39 @@ def points_needed(coverage: float) -> int:
     return math.ceil(coverage / (1.0 - coverage) - 1e-9)
 
 
-def observed_coverage(rounds: Sequence[tuple[ArrayLike, ArrayLike]], *, coverage: float, floor: float = FLOOR) -> Coverage:
+def observed_coverage(rounds: Sequence[tuple[ArrayLike, ArrayLike]], *, coverage: float, fit: Fit | None = None) -> Coverage:
     """Each round of (disagreement, error) held against the calibration made from the rounds before it, never from itself.
 
-    Rounds that came before a calibration was possible are not counted.
+    Rounds that came before a calibration was possible are not counted. `fit` makes it; without one, `Calibration.fit`.
     """
     covered = seen = 0
     known_d, known_e = np.zeros(0), np.zeros(0)
     for disagreement, error in rounds:
         new_d, new_e = np.atleast_1d(np.asarray(disagreement, float)), np.atleast_1d(np.asarray(error, float))
-        calibration = Calibration.fit(known_d, known_e, coverage=coverage, floor=floor)
-        if calibration.factor is not None:
-            covered += int(calibration.covers(new_d, new_e).sum())
+        bounds = (fit or Calibration.fit)(known_d, known_e, coverage=coverage).bound(new_d)
+        if np.isfinite(bounds).all():
+            covered += int((new_e <= bounds).sum())
             seen += len(new_e)
         known_d, known_e = np.append(known_d, new_d), np.append(known_e, new_e)
     return Coverage(covered, seen)
 
 
-def _rank(n: int, coverage: float) -> int:
-    """ceil((n + 1) coverage), safe against 0.9 * 10 = 9.000000000000002."""
+def rank_of(n: int, coverage: float) -> int:
+    """Which of n sorted ratios is the bound, ceil((n + 1) coverage); there is none if it is beyond n."""
+    # safe against 0.9 * 10 = 9.000000000000002
     return max(1, math.ceil((n + 1) * coverage - 1e-9))
 
 
 def _ratio(disagreement: ArrayLike, error: ArrayLike, floor: float) -> Floats:
+    d, e = paired(disagreement, error)
+    return np.asarray(e / np.maximum(d, floor), dtype=np.float64)
+
+
+def paired(disagreement: ArrayLike, error: ArrayLike) -> tuple[Floats, Floats]:
+    """Both as (n,); `InputError` where they do not pair up or are no errors."""
     d, e = np.asarray(disagreement, dtype=np.float64).reshape(-1), np.asarray(error, dtype=np.float64).reshape(-1)
     if d.shape != e.shape:
         raise InputError(f"{len(d)} disagreements and {len(e)} errors do not pair up; give one of each for every structure")
     if not (np.isfinite(d).all() and np.isfinite(e).all() and (d >= 0).all() and (e >= 0).all()):
         raise InputError("disagreements and errors to calibrate on must be finite and not negative; leave failed labels out")
-    return np.asarray(e / np.maximum(d, floor), dtype=np.float64)
+    return d, e

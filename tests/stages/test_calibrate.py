@@ -6,9 +6,11 @@ import pytest
 
 from reactal.campaign.events import ArmPoint, Event
 from reactal.campaign.state import fold
+from reactal.config import CampaignConfig
 from reactal.stages.bench import Bench
 from reactal.stages.calibrate import LEAST_TRUST, MOST_TRUST, calibrate
 from tests.campaign.journals import beginning, labelled
+from tests.stages.conftest import bench_of
 
 ENOUGH = 9  # points for a bound at 90 %
 
@@ -48,3 +50,14 @@ def test_coverage_is_observed_on_later_points_only(bench: Bench) -> None:
     assert (event.observed_points, event.observed_coverage) == (4, 0.75)
     assert event.points == ENOUGH + 4
     assert event.target_coverage == bench.config.calibration.coverage
+
+
+@pytest.mark.parametrize(("method", "trust"), [("plain", MOST_TRUST), ("isotonic", 0.2), ("scaled", 0.6079)])
+def test_another_way_to_a_bound_by_name(
+    config: CampaignConfig, request: pytest.FixtureRequest, method: str, trust: float
+) -> None:
+    section = config.calibration.model_copy(update={"method": method})
+    bench = bench_of(config.model_copy(update={"calibration": section}), request)
+    event = calibrate(bench, fold(after(points(2 * ENOUGH, ratio=1.0, disagreement=0.2), points(4, ratio=1.0, disagreement=0.2))))
+    assert event.trust == pytest.approx(trust, abs=1e-4)
+    assert (event.points, event.observed_points, event.observed_coverage) == (2 * ENOUGH + 4, 4, 1.0)
