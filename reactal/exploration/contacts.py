@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +12,11 @@ from numpy.typing import NDArray
 from reactal.chem import Frames
 from reactal.chem.elements import COVALENT_RADII
 
-__all__ = ["bond_lengths", "closest_contacts", "contact_ratios", "least_contact", "pair_distances", "scattered"]
+__all__ = ["PairTable", "bond_lengths", "closest_contacts", "contact_ratios", "least_contact", "pair_distances", "scattered"]
 
 Floats = NDArray[np.float64]
 _RADII = np.asarray(COVALENT_RADII)
+FORMED, BONDED, BROKEN = 1.15, 1.3, 1.7  # of the summed covalent radii
 
 
 def bond_lengths(numbers: Sequence[int] | NDArray[np.int16]) -> Floats:
@@ -43,30 +46,65 @@ def least_contact(numbers: Sequence[int], positions: Floats) -> Floats:
 
 def closest_contacts(frames: Frames) -> Floats:
     """The shortest contact ratio of each structure (n,), sizes mixed; infinite for a single atom."""
-    distance, lengths = _padded(frames)
-    return np.asarray((distance / lengths).min(axis=(1, 2)))
+    return PairTable.of(frames).closest()
 
 
 def scattered(frames: Frames, separation: float) -> NDArray[np.bool_]:
     """Whether a structure (n,) falls into parts that are further than `separation` angstrom from each other."""
-    distance, _ = _padded(frames)
-    reached = distance <= separation
-    itself = np.arange(reached.shape[1])
-    reached[:, itself, itself] = True
-    for _ in range(max(1, len(itself).bit_length())):  # paths of twice the length each time
-        reached = reached @ reached
-    present = itself < frames.sizes[:, None]
-    return np.asarray(~(reached[:, 0] | ~present).all(axis=1))
+    return PairTable.of(frames).scattered(separation)
 
 
-def _padded(frames: Frames) -> tuple[Floats, Floats]:
-    """Distances (n, M, M), infinite from an atom to itself and to padding, and the bond lengths of the pairs."""
-    n, largest = len(frames), int(frames.sizes.max(initial=0))
-    column = np.arange(len(frames.numbers)) - np.repeat(frames.offsets[:-1], frames.sizes)
-    places, radii = np.full((n, largest, 3), np.nan), np.ones((n, largest))
-    places[frames.owner, column] = frames.positions
-    radii[frames.owner, column] = _RADII[frames.numbers]
-    distance = np.linalg.norm(places[:, :, None] - places[:, None], axis=-1)
-    itself = np.arange(largest)
-    distance[:, itself, itself] = np.inf
-    return np.where(np.isnan(distance), np.inf, distance), radii[:, :, None] + radii[:, None]
+@final
+@dataclass(frozen=True, eq=False)
+class PairTable:
+    """All pairs of n structures with up to M atoms: numbers (n, M), zero where a structure has fewer atoms; distance (n, M, M)
+    angstrom, infinite from an atom to itself and to what is not there; lengths (n, M, M), the summed covalent radii."""
+
+    numbers: NDArray[np.int64]
+    distance: Floats
+    lengths: Floats
+
+    @classmethod
+    def of(cls, frames: Frames) -> PairTable:
+        n, largest = len(frames), int(frames.sizes.max(initial=0))
+        column = np.arange(len(frames.numbers)) - np.repeat(frames.offsets[:-1], frames.sizes)
+        places, numbers = np.full((n, largest, 3), np.nan), np.zeros((n, largest), dtype=np.int64)
+        places[frames.owner, column] = frames.positions
+        numbers[frames.owner, column] = frames.numbers
+        radii = np.where(numbers > 0, _RADII[numbers], 1.0)
+        distance = np.linalg.norm(places[:, :, None] - places[:, None], axis=-1)
+        itself = np.arange(largest)
+        distance[:, itself, itself] = np.inf
+        return cls(numbers, np.where(np.isnan(distance), np.inf, distance), radii[:, :, None] + radii[:, None])
+
+    def closest(self) -> Floats:
+        """The shortest contact ratio (n,)."""
+        return np.asarray((self.distance / self.lengths).min(axis=(1, 2)))
+
+    def scattered(self, separation: float) -> NDArray[np.bool_]:
+        """Whether a structure (n,) falls into parts further than `separation` angstrom from each other."""
+        found = np.zeros(len(self.numbers), dtype=bool)
+        # where no pair is that far there is nothing to search
+        wide = np.flatnonzero(((self.distance > separation) & np.isfinite(self.distance)).any(axis=(1, 2)))
+        if len(wide):
+            reached = self.distance[wide] <= separation
+            itself = np.arange(reached.shape[1])
+            reached[:, itself, itself] = True
+            for _ in range(max(1, len(itself).bit_length())):  # paths of twice the length each time
+                reached = reached @ reached
+            found[wide] = ~(reached[:, 0] | (self.numbers[wide] == 0)).all(axis=1)
+        return found
+
+    def reacted(self, begun: PairTable) -> NDArray[np.bool_]:
+        """Whether a structure (n,) has other bonds than where it began: one broken beyond 1.7 covalent lengths, or one formed
+        within 1.15. Between these a pair is what it was at the start, where 1.3 decided."""
+        ratio, bonded = self.distance / self.lengths, begun.distance / begun.lengths < BONDED
+        return np.asarray(((bonded & (ratio > BROKEN)) | (~bonded & (ratio < FORMED))).any(axis=(1, 2)))
+
+    def too_close(self, distances: Sequence[tuple[int, int, float]]) -> NDArray[np.bool_]:
+        """Whether a structure (n,) has a pair of these elements closer than its distance (angstrom)."""
+        found = np.zeros(len(self.numbers), dtype=bool)
+        for first, second, least in distances:
+            pair = (self.numbers[:, :, None] == first) & (self.numbers[:, None] == second)
+            found |= (pair & (self.distance < least)).any(axis=(1, 2))
+        return found
