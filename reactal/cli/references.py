@@ -31,15 +31,17 @@ def parse_reference(text: str) -> tuple[str, int | None]:
 
 
 def labelled_frames(reference: str, store: str) -> Frames:
-    """Every row with energy and forces, from the store or from a file."""
+    """Every row with energy and forces, from the store or from a file; `InputError` where they are no numbers, or of several
+    theories."""
     from reactal.chem.files import is_file_of_frames, read_any
+    from reactal.training.admission import THEORY, admitted
 
     if is_file_of_frames(Path(reference)):
-        frames = read_any(Path(reference))
+        frames = read_any(Path(reference), columns=(THEORY,))
     else:
         name, version = parse_reference(reference)
         frames = opened(store).load(name, version)
     labelled = frames[frames.labelled]
     if not len(labelled):
         raise InputError(f"{reference} holds no labelled geometry; `reactal label` adds energies and forces")
-    return labelled
+    return admitted(labelled)

@@ -11,6 +11,7 @@ import numpy as np
 from reactal.chem import Frames
 from reactal.store import shards as parquet
 from reactal.store.opening import open_store
+from reactal.training.admission import admitted
 
 __all__ = ["SHARD_ROWS", "StoredRows"]
 
@@ -47,7 +48,7 @@ class StoredRows:
         """From runs of rows, of which one at a time is held in memory; those without a label are left out. Safe to repeat."""
         store = open_store(url, single_writer=single_writer)
         names, sizes = [], []
-        for rows in _cut((part[part.labelled] for part in parts), shard_rows):
+        for rows in _cut((admitted(part)[part.labelled] for part in parts), shard_rows):
             data = parquet.encode(rows.to_arrow())
             name = parquet.shard_name(data)
             store.put(_key(prefix, name), data)
