@@ -43,7 +43,8 @@ class Training(BaseModel):
     ewc_strength: Positive
     scratch_every: Annotated[int, Field(ge=0)]
     start_from: str | None
-    transfer: Literal["full", "features", "gradual"]
+    transfer: Literal["full", "features", "gradual", "adapters"]
+    adapter_rank: Count
     representation_rate: Positive
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reactal.training.member import TrainedMember
     from reactal.training.settings import TrainingSettings
 
-__all__ = ["train"]
+__all__ = ["settings_of_campaign", "train"]
 
 CHECKPOINTS = "checkpoints"  # a folder beside the model, while it is trained
 COVERAGE = 0.9  # of the bound on the force error that the held-out labels give
@@ -33,7 +33,8 @@ def train(
     hold_out: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share kept out, for the errors and the trust region.")] = 0.1,
     start: Annotated[str | None, typer.Option("--from", help="Start from this model: a folder, or its URL in a store.")] = None,
     transfer: Annotated[
-        str | None, typer.Option(help="With --from: full, features (the representation stays) or gradual (freed by layers).")
+        str | None,
+        typer.Option(help="With --from: full, features (the representation stays), gradual (freed by layers) or adapters."),
     ] = None,
     committee: Annotated[
         str | None,
@@ -118,7 +119,7 @@ def _plan(frames: Frames, campaign: Path | None, wish: _Wish) -> tuple[TrainingS
 
     settings, start, model = TrainingSettings(), wish.start, None
     if campaign is not None:
-        settings, named = _of_campaign(campaign, frames)
+        settings, named = settings_of_campaign(campaign, frames)
         start = start or named
     if start is not None:
         model = read_committee(start)
@@ -169,7 +170,7 @@ def _known_before(start: str | None) -> frozenset[tuple[int, int]]:
     return frozenset() if start is None else known_states(read_committee(start).about)
 
 
-def _of_campaign(file: Path, frames: Frames) -> tuple[TrainingSettings, str | None]:
+def settings_of_campaign(file: Path, frames: Frames) -> tuple[TrainingSettings, str | None]:
     """A campaign's way to train, and the model that it starts from."""
     from reactal.config import load_config
     from reactal.stages.baseline import settled_baseline

@@ -37,7 +37,8 @@ class Committee:
     """Networks of one architecture with the reference energies, the prior and the baseline they were trained against.
 
     The heads of a network count as members. `about` is provenance in plain JSON values (theory, campaign, iteration, dataset):
-    carried along; only charges and multiplicities that it names matter, as others are refused. `folds` are those of `Member`, a network each, for training further.
+    carried along; only charges and multiplicities that it names matter, as others are refused. `folds` are those of `Member`, a
+    network each, for training further.
     Evaluation is in float64 by default: saddle searches and finite differences need smooth forces.
     """
 

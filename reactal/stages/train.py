@@ -54,6 +54,7 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         validation_share=rule.validation_share,
         continual=Continual(rule.continual, rule.replay_share, rule.replay_buffer, rule.ewc_strength),
         transfer=rule.transfer,
+        adapter_rank=rule.adapter_rank,
         representation_rate=rule.representation_rate,
         checkpoint_steps=rule.checkpoint_steps,
     )

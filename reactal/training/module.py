@@ -13,6 +13,7 @@ import torch
 
 from reactal.potentials.evaluation import each_head
 from reactal.potentials.schnetpack import EnergyNetwork
+from reactal.training.adapters import Adapters
 from reactal.training.batches import TrainingBatch
 from reactal.training.gradient import LossGradient, deviations, loss_of
 from reactal.training.schedule import optimiser_and_schedule
@@ -72,7 +73,9 @@ class MemberModule(lightning.LightningModule):
         self.fold = fold
         self.progress = progress
         self.curve: list[CurvePoint] = []
-        self._live: list[torch.Tensor] = list(network.parameters())
+        self._adapters = Adapters.of(network, rank=settings.adapter_rank) if settings.transfer == "adapters" else None
+        moving = None if self._adapters is None else [*self._adapters.heads, *self._adapters.small]
+        self._live: list[torch.Tensor] = moving or list(network.parameters())
         self._average = [p.detach().clone() for p in self._live]
         self._best: tuple[float, list[torch.Tensor]] | None = None
         self._losses: list[float] = []
@@ -90,12 +93,16 @@ class MemberModule(lightning.LightningModule):
         self._losses.append(value)
         if not math.isfinite(value) or value > EXPLODED * max(self._losses[0], 1.0):
             raise Diverged(f"loss {value:.3g} at step {self.done + 1}")
+        if self._adapters is not None:
+            gradients = self._adapters.slopes(gradients)
         for parameter, slope in zip(self._live, gradients, strict=True):
             parameter.grad = slope
         optimiser: Any = self.optimizers(use_pl_optimizer=False)
         moving = [p for group in optimiser.param_groups if group["lr"] for p in group["params"]]
         torch.nn.utils.clip_grad_norm_(moving, self.settings.gradient_clip)
         self.optimizers().step()  # type: ignore[union-attr]
+        if self._adapters is not None:
+            self._adapters.write()
         self.lr_schedulers().step()  # type: ignore[union-attr]
 
     def on_train_batch_end(self, outputs: Any, batch: TrainingBatch, batch_idx: int) -> None:
@@ -112,7 +119,9 @@ class MemberModule(lightning.LightningModule):
             self.progress(step, self.steps, self._losses[-1])
 
     def configure_optimizers(self) -> Any:
-        optimiser, schedule = optimiser_and_schedule(self.network, self.settings, rate=self.learning_rate, steps=self.steps)
+        optimiser, schedule = optimiser_and_schedule(
+            self.network, self.settings, rate=self.learning_rate, steps=self.steps, adapters=self._adapters
+        )
         if self._before is not None:
             _, tensors, plain = self._before
             slots: dict[int, dict[str, torch.Tensor]] = {}
@@ -184,6 +193,8 @@ class MemberModule(lightning.LightningModule):
     def _put(self, values: list[torch.Tensor]) -> None:
         with torch.no_grad():
             torch._foreach_copy_(self._live, values)
+        if self._adapters is not None:
+            self._adapters.write()
 
     def finish(self) -> EnergyNetwork:
         """The network with the best averaged weights, or the last ones where nothing was held out."""

@@ -9,19 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 from reactal.potentials.schnetpack import EnergyNetwork
-from reactal.training.settings import TrainingSettings
+from reactal.training.adapters import Adapters
+from reactal.training.settings import HEADS, TrainingSettings
 
 __all__ = ["optimiser_and_schedule"]
 
 Factor = Callable[[int], float]  # of the learning rate after so many steps
-Group = tuple[Sequence[torch.nn.Parameter], Factor]
+Group = tuple[Sequence[torch.Tensor], Factor]
 LAYER = re.compile(r"\.(\d+)(?:\.|$)")
-HEADS = ("outnet.", "others.", "aside.")
 UNFROZEN_BY = 0.5  # of the steps, every layer learns
 
 
 def optimiser_and_schedule(
-    network: EnergyNetwork, settings: TrainingSettings, *, rate: float, steps: int
+    network: EnergyNetwork, settings: TrainingSettings, *, rate: float, steps: int, adapters: Adapters | None = None
 ) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.LambdaLR]:
     """AdamW with warm-up and cosine. Parameters that stay where they are have a learning rate of 0, and no weight decay with it.
 
@@ -35,7 +35,10 @@ def optimiser_and_schedule(
         done = (step - settings.warmup) / max(steps - settings.warmup, 1)
         return end + (1 - end) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
-    groups = _groups(network, settings, course, steps)
+    if adapters is None:
+        groups = _groups(network, settings, course, steps)
+    else:
+        groups = [(adapters.heads, course), (adapters.small, _from(0, settings.representation_rate, course))]
     given = [{"params": list(parameters)} for parameters, _ in groups]
     optimiser = torch.optim.AdamW(given, lr=rate, weight_decay=settings.weight_decay, fused=True)
     return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, [factor for _, factor in groups])

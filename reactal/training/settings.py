@@ -10,11 +10,12 @@ from reactal.chem import Frames
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.baseline import Baseline
 
-__all__ = ["SQUARED", "TRANSFERS", "Continual", "Pair", "TrainingSettings", "Transfer"]
+__all__ = ["HEADS", "SQUARED", "TRANSFERS", "Continual", "Pair", "TrainingSettings", "Transfer"]
 
 Pair = tuple[float, float]  # of energy and forces
 SQUARED: Pair = (math.inf, math.inf)
-Transfer = Literal["full", "features", "gradual"]
+HEADS = ("outnet.", "others.", "aside.")  # how the parameters of a network's heads begin
+Transfer = Literal["full", "features", "gradual", "adapters"]
 TRANSFERS: tuple[Transfer, ...] = get_args(Transfer)
 
 
@@ -80,7 +81,9 @@ class TrainingSettings:
     buckets: int = 3  # shapes that batches of mixed sizes are filled up to, each traced once; 0: such batches are not traced
     stream_from: int = 100_000  # rows; so many are read from files while training, and fewer held in memory
     continual: Continual = Continual()
-    transfer: Transfer = "full"  # features: the representation stays as it was; gradual: layer after layer begins to learn
+    # features: the representation stays as it was; gradual: layer after layer begins to learn; adapters: small layers beside do
+    transfer: Transfer = "full"
+    adapter_rank: int = 4
     representation_rate: float = 1.0  # times the learning rate of the head
     checkpoint_steps: int = 0  # after how many a job that names a place for it keeps its state; 0: never
 

@@ -104,7 +104,12 @@ def test_a_campaign_asks_for_a_head_for_every_member(tmp_path: Path) -> None:
 
 def test_a_shared_committee_learns_and_doubts_what_it_has_not_seen() -> None:
     settings = TrainingSettings(architecture=Architecture(heads=HEADS), steps_first=220)
-    committee = assemble([train_member(labelled(WATER, count=40), settings, seed=3)])
+    frames = labelled(WATER, count=40)
+    member = train_member(frames, settings, seed=3)
+    committee, fold = assemble([member]), frames[np.array(member.held_out)]
+    errors = np.abs(committee.energies_and_forces_members(fold)[1] - fold.forces).mean(axis=(1, 2))
+    assert member.best.heads == pytest.approx(errors, rel=1e-3), "each is validated on all that is held out"
+    assert member.best.force_mae == pytest.approx(errors.mean(), rel=1e-3)
     stretched = WATER.moved(1.3 * WATER.positions)
     known, strange = labelled(WATER, count=20, seed=9), labelled(stretched, count=20, seed=9)
     _, forces = committee.energies_and_forces_members(known)

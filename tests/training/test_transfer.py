@@ -15,6 +15,7 @@ from reactal.potentials.baseline import Baseline
 from reactal.potentials.committee import Committee
 from reactal.potentials.schnetpack import EnergyNetwork, build_network
 from reactal.potentials.weights import Member
+from reactal.training.adapters import Adapters
 from reactal.training.committee import assemble
 from reactal.training.member import TrainedMember, train_member
 from reactal.training.schedule import optimiser_and_schedule
@@ -71,6 +72,50 @@ def test_as_a_feature_extractor_only_the_head_learns(model: Committee) -> None:
     trained = Member.from_bytes(train_member(FRAMES, settings, seed=1, warm_start=start).weights).network
     moved = {name for name, value in trained.named_parameters() if not torch.equal(value, parameters(start)[name])}
     assert moved == {name for name, _ in trained.named_parameters() if name.startswith("outnet.")}
+
+
+@pytest.mark.parametrize("trace_from", [200, 1], ids=["eager", "traced"])
+def test_adapters_change_layers_in_few_directions(trace_from: int, model: Committee) -> None:
+    settings = replace(QUICK, transfer="adapters", adapter_rank=2, steps_warm=40, learning_rate_warm=1e-2, trace_from=trace_from)
+    frames = of_another_theory(labelled(METHANOL, count=24, seed=7))
+    (start, *_) = starts_from(model, frames, settings, members=1)
+    trained = train_member(frames, settings, seed=1, warm_start=start).weights
+    before, after = parameters(start), parameters(trained)
+    for name, weights in after.items():
+        off = (weights - before[name]).detach().double()
+        if name.startswith("outnet."):
+            assert off.any(), "the head learns as it is"
+        elif "embedding" in name or off.ndim != 2 or min(off.shape) <= 2:
+            assert not off.any(), f"{name} stays"
+        else:
+            values = torch.linalg.svdvals(off)
+            assert values[1] > 0 and values[2] < 1e-4 * values[0], f"{name} moves in two directions"
+    assert error(trained, frames)[1] < 0.95 * error(start, frames)[1]
+
+
+def _whole(adapters: Adapters) -> list[torch.Tensor]:
+    return [start + up @ down for start, (down, up) in zip(adapters.start, adapters.factors, strict=True)]
+
+
+def test_slopes_by_adapters_are_those_of_the_whole() -> None:
+    network = build_network(SMALL.architecture, seed=3)
+    adapters = Adapters.of(network, rank=2)
+    with torch.no_grad():
+        for factor in adapters.small:
+            factor += 0.3
+    random = torch.Generator().manual_seed(0)
+    pulls = [torch.randn(p.shape, generator=random) for p in network.parameters()]
+    heads = [parameter.detach().clone() for parameter in adapters.heads]
+    whole = dict(zip(adapters.where, _whole(adapters), strict=True))
+    value = sum((pulls[place] * weights).sum() for place, weights in whole.items())
+    expected = torch.autograd.grad(value, adapters.small)
+    found = adapters.slopes(pulls)
+    assert all(torch.equal(pull, pulls[place]) for pull, place in zip(found, adapters.free, strict=False))
+    for one, other in zip(found[len(heads) :], expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+    adapters.write()
+    parameters = list(network.parameters())
+    assert all(torch.equal(parameters[place], weights) for place, weights in whole.items())
 
 
 def parameters(weights: bytes) -> dict[str, torch.Tensor]:
