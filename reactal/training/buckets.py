@@ -105,7 +105,8 @@ def replayed(stream: Batches, settings: TrainingSettings, *, eager: LossGradient
     rows = stream.data
     if rows.uniform:
         return traced(next(iter(stream))) if stream.steps >= settings.trace_from else eager
-    if not settings.buckets or stream.steps < settings.trace_from * settings.buckets:
+    # what is learnt beside energies is averaged over a batch as it is, without any filling
+    if not settings.buckets or stream.steps < settings.trace_from * settings.buckets or settings.architecture.says != "energy":
         return eager
     size = min(settings.batch, len(rows))
     shapes = shapes_of(rows.atom_counts, rows.pair_counts, size=size, levels=settings.buckets)
