@@ -26,6 +26,7 @@ from reactal.cli.predict import predict
 from reactal.cli.run import run
 from reactal.cli.status import report, status
 from reactal.cli.train import train
+from reactal.cli.tune import tune
 from reactal.cli.up import up
 from reactal.cli.validate import validate
 from reactal.errors import ReactalError
@@ -48,7 +49,7 @@ app = typer.Typer(
 _CAMPAIGNS, _STAGES, _MACHINE = "A campaign", "One stage by itself", "This machine"
 for group, commands in {
     _CAMPAIGNS: (init, run, status, report, pause, resume, amend),
-    _STAGES: (label, train, predict, validate, compare),
+    _STAGES: (label, train, tune, predict, validate, compare),
     _MACHINE: (doctor, up, deploy),
 }.items():
     for command in commands:
