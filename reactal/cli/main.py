@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
@@ -20,6 +20,7 @@ from reactal.cli.compare import compare
 from reactal.cli.control import amend, pause, resume
 from reactal.cli.deploy import deploy
 from reactal.cli.doctor import doctor
+from reactal.cli.explore import explore
 from reactal.cli.init import init
 from reactal.cli.label import label
 from reactal.cli.predict import predict
@@ -47,11 +48,12 @@ app = typer.Typer(
 )
 
 _CAMPAIGNS, _STAGES, _MACHINE = "A campaign", "One stage by itself", "This machine"
-for group, commands in {
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     _CAMPAIGNS: (init, run, status, report, pause, resume, amend),
-    _STAGES: (label, train, tune, predict, validate, compare),
+    _STAGES: (label, train, tune, predict, explore, validate, compare),
     _MACHINE: (doctor, up, deploy),
-}.items():
+}
+for group, commands in _COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)
 for group_of_commands in (labels.app, dataset.app):
