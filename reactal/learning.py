@@ -37,6 +37,9 @@ class Training(BaseModel):
     force_limit: Positive
     energy_limit: Positive
     checkpoint_steps: Annotated[int, Field(ge=0)]
+    compile_from: Annotated[int, Field(ge=0)]
+    buckets: Annotated[int, Field(ge=0, le=16)]
+    stream_from: Count
     continual: Literal["none", "replay", "ewc", "distil"]
     replay_share: Annotated[float, Field(ge=0, lt=1)]
     replay_buffer: Annotated[int, Field(ge=0)]

@@ -57,6 +57,9 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         adapter_rank=rule.adapter_rank,
         representation_rate=rule.representation_rate,
         checkpoint_steps=rule.checkpoint_steps,
+        compile_from=rule.compile_from,
+        buckets=rule.buckets,
+        stream_from=rule.stream_from,
     )
 
 
@@ -87,7 +90,7 @@ def _architecture(config: CampaignConfig) -> Architecture:
 def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
     """From the weights that `_starts` names; the seeds follow from campaign, iteration and member."""
     from reactal.potentials.export import save_committee
-    from reactal.training.committee import assemble, jobs, train_committee
+    from reactal.training.committee import assemble, jobs, streamed, train_committee
     from reactal.training.seeds import derive_seed
 
     config = bench.config
@@ -95,8 +98,9 @@ def train(bench: Bench, state: CampaignState, *, iteration: int) -> Trained:
     bench.progress.begin(f"train {iteration}", total=config.model.networks)
     seeds = [derive_seed(config.seed, "train", iteration, member) for member in range(config.model.networks)]
     settings, warm = _starts(bench, state, rows, iteration=iteration)
-    work = jobs(rows, settings, seeds=seeds, warm_starts=warm, checkpoints=_checkpoints(config, iteration))
-    members = train_committee(work, submit=bench.submit())
+    with streamed(rows, settings, place=_place(config, "training", iteration)) as taught:
+        work = jobs(taught, settings, seeds=seeds, warm_starts=warm, checkpoints=_checkpoints(config, iteration))
+        members = train_committee(work, submit=bench.submit())
     about = {
         "campaign": config.name,
         "iteration": iteration,
@@ -155,12 +159,13 @@ def _start_of(config: CampaignConfig, rows: Frames) -> dict[str, Any]:
 
 def _checkpoints(config: CampaignConfig, iteration: int) -> CheckpointPlace | None:
     """Where members that are killed go on from."""
+    return _place(config, "checkpoints", iteration) if config.training.checkpoint_steps else None
+
+
+def _place(config: CampaignConfig, kind: str, iteration: int) -> CheckpointPlace:
     from reactal.training.checkpoint import CheckpointPlace
 
-    if not config.training.checkpoint_steps:
-        return None
-    prefix = f"campaigns/{config.name}/checkpoints/{iteration}"
-    return CheckpointPlace(config.store, prefix, single_writer=config.single_writer)
+    return CheckpointPlace(config.store, f"campaigns/{config.name}/{kind}/{iteration}", single_writer=config.single_writer)
 
 
 def _rows(bench: Bench, state: CampaignState) -> Frames:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from reactal.training.member import MemberJob, TrainedMember, run_job
 from reactal.training.settings import TrainingSettings
 from reactal.training.shards import StoredRows
 
-__all__ = ["Pending", "Submit", "assemble", "jobs", "train_committee"]
+__all__ = ["Pending", "Submit", "assemble", "jobs", "streamed", "train_committee"]
 
 
 class Pending(Protocol):
@@ -49,6 +50,19 @@ def jobs(
         replace(first, seed=seed, warm_start=start, checkpoints=place)
         for seed, start, place in zip(seeds, starts, places, strict=True)
     ]
+
+
+@contextmanager
+def streamed(frames: Frames, settings: TrainingSettings, *, place: CheckpointPlace) -> Iterator[Frames | StoredRows]:
+    """The frames; from `settings.stream_from` of them on, files at the place with what is left to learn of them, for a while."""
+    if len(frames) < settings.stream_from:
+        yield frames
+        return
+    rows = StoredRows.write([settings.left_of(frames)], place.url, place.prefix, single_writer=place.single_writer)
+    try:
+        yield rows
+    finally:
+        rows.clear()
 
 
 def train_committee(work: Sequence[MemberJob], *, submit: Submit | None = None) -> list[TrainedMember]:

@@ -16,7 +16,7 @@ from reactal.potentials.architecture import Architecture
 from reactal.potentials.references import References
 from reactal.training.batches import TrainingBatch
 from reactal.training.checkpoint import CheckpointPlace
-from reactal.training.committee import jobs, train_committee
+from reactal.training.committee import jobs, streamed, train_committee
 from reactal.training.lesson import Lesson
 from reactal.training.member import run_job
 from reactal.training.settings import Continual, TrainingSettings
@@ -138,3 +138,14 @@ def test_what_is_made_ahead_keeps_its_order_and_its_mistakes() -> None:
     assert [next(ahead_of) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="the sixth"):
         next(ahead_of)
+
+
+def test_from_the_setting_on_labels_are_streamed_and_fewer_are_not(frames: Frames, tmp_path: Path) -> None:
+    place = CheckpointPlace(str(tmp_path), "training/3")
+    with streamed(frames, replace(SETTINGS, stream_from=111), place=place) as taught:
+        assert taught is frames
+    with streamed(frames, replace(SETTINGS, stream_from=110), place=place) as taught:
+        assert isinstance(taught, StoredRows) and len(taught) == 110
+        (member,) = train_committee(jobs(taught, SETTINGS, seeds=[1]))
+        assert member.curve
+    assert not [file for file in (tmp_path / "training").rglob("*") if file.is_file()]

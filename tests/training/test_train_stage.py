@@ -73,6 +73,14 @@ def test_starts_and_checkpoints_of_a_campaign(tmp_path: Path) -> None:
         assert [name for name in second.bench.objects.list("campaigns/") if "/checkpoints/" in name] == []
 
 
+def test_many_labels_are_streamed_from_files_that_are_gone_afterwards(tmp_path: Path) -> None:
+    with trained(tmp_path, stream_from=5) as campaign:
+        event = campaign.state.trained
+        assert event is not None and event.rows >= 5
+        assert len(committee(campaign, event.model).networks) == 2
+        assert [name for name in campaign.bench.objects.list("campaigns/") if "/training/" in name] == []
+
+
 def test_checkpoints_are_no_science_and_all_else_is(tmp_path: Path) -> None:
     plain = load_config(leps_campaign(tmp_path))
     assert science_changes(plain, load_config(leps_campaign(tmp_path, training={"checkpoint_steps": 5}))) == []
