@@ -23,8 +23,10 @@ from reactal.cli.doctor import doctor
 from reactal.cli.explore import explore
 from reactal.cli.init import init
 from reactal.cli.label import label
+from reactal.cli.network import discover, network, routes
 from reactal.cli.predict import predict
 from reactal.cli.run import run
+from reactal.cli.sample import sample
 from reactal.cli.status import report, status
 from reactal.cli.train import train
 from reactal.cli.tune import tune
@@ -48,9 +50,11 @@ app = typer.Typer(
 )
 
 _CAMPAIGNS, _STAGES, _MACHINE = "A campaign", "One stage by itself", "This machine"
+_REACTIONS = "Geometries and reactions on a model, or on GFN-xTB"
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     _CAMPAIGNS: (init, run, status, report, pause, resume, amend),
     _STAGES: (label, train, tune, predict, explore, validate, compare),
+    _REACTIONS: (sample, routes, network, discover),
     _MACHINE: (doctor, up, deploy),
 }
 for group, commands in _COMMANDS.items():
