@@ -87,9 +87,10 @@ def free_port(wanted: int) -> int:
 @contextmanager
 def _mlflow(tracking: str, port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = ["-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1", "--backend-store-uri", tracking]
+    environ = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # else six processes more, for what nobody here uses
     with (folder / "server.log").open("ab") as log:
         # a session of its own: Ctrl-C reaches us, and we end all of its workers
-        process = subprocess.Popen([sys.executable, *command], stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen([sys.executable, *command], stdout=log, stderr=log, start_new_session=True, env=environ)
     try:
         yield process
     finally:

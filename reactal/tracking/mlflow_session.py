@@ -173,6 +173,7 @@ class MlflowSession:
 def _client(uri: str) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a campaign tells nobody that it runs
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # which belongs to `--json`
     from mlflow.tracking import MlflowClient
 
     for chatty in ("mlflow", "alembic"):

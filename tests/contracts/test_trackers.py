@@ -42,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, port = tmp_path_factory.mktemp("mlflow-server"), free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", str(folder / "artifacts")]
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment, start_new_session=True)
     uri, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
@@ -112,7 +112,9 @@ def test_is_a_tracker_and_a_registry(tracker: tuple[str, Open]) -> None:
     assert typed
 
 
-def test_a_tree_of_runs_with_numbers_curves_files_and_tags(tracker: tuple[str, Open], tmp_path: Path) -> None:
+def test_a_tree_of_runs_with_numbers_curves_files_and_tags(
+    tracker: tuple[str, Open], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kind, open_one = tracker
     one = open_one()
     figure = tmp_path / "curve.svg"
@@ -127,6 +129,7 @@ def test_a_tree_of_runs_with_numbers_curves_files_and_tags(tracker: tuple[str, O
     for run in (member, child, top):
         one.close_run(run, ok=run != child)
     assert one.flush(patience=PATIENCE)
+    assert capsys.readouterr().out == "", "standard output belongs to what `--json` prints"
     if kind == "null":
         assert (top, child, member) == ("", "", "")
         return

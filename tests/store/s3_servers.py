@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import shutil
 import socket
@@ -52,6 +53,19 @@ class _Atomic:
     def __call__(self, environ: dict, start_response: Callable) -> list[bytes]:
         with self._lock:
             return list(self._app(environ, start_response))
+
+
+@contextmanager
+def credentials() -> Iterator[None]:
+    """In the environment, for programs that are no tests."""
+    mine = {"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_EC2_METADATA_DISABLED": "true"}
+    before = {name: os.environ.get(name) for name in mine}
+    os.environ.update(mine)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
 @contextmanager
@@ -107,13 +121,15 @@ class Proxy:
     request, or answer with a code such as `503 SlowDown` without asking the server. Requests of other methods pass until the
     step's method comes.
 
-    `every` n-th request meets the next of `FAULTS`; writes whose path matches `refuses` get no other answer than 503.
+    `every` n-th request meets the next of `FAULTS`; writes whose path matches `refuses` get no other answer than 503; nothing
+    is answered while it is `away`.
     """
 
     endpoint: str
     plan: list[tuple[str, str]] = field(default_factory=list)
     every: int = 0
     refuses: str = ""
+    away: bool = False
     seen: list[str] = field(default_factory=list)
     faults: int = 0
     lock: Lock = field(default_factory=Lock)
@@ -121,6 +137,8 @@ class Proxy:
     def next_fault(self, method: str, path: str) -> str:
         with self.lock:
             self.seen.append(method)
+            if self.away:
+                return "drop"
             if self.refuses and method == "PUT" and re.search(self.refuses, path):
                 return "503 SlowDown"
             if self.every and len(self.seen) % self.every == 0:
