@@ -26,6 +26,7 @@ from reactal.report.data import (
 from reactal.report.shown import LineageRow, MapPoints, Stationary
 from reactal.stages import report_clouds, report_path, report_validation
 from reactal.stages.bench import Bench
+from reactal.stages.forgetting import forgetting_table
 from reactal.stages.report_structures import Album
 from reactal.stages.summary import RECENT, STAGES
 from reactal.uncertainty.calibration import FLOOR
@@ -77,7 +78,7 @@ def report_data(bench: Bench, events: Sequence[Event], state: CampaignState, *, 
         map=_map(bench, state, rows, stationary=stationary, zero=zero, album=album),
         lineage=_lineage(state),
         rows_by_round=_by_round(rows),
-        tables=report_validation.tables(validated),
+        tables=(*report_validation.tables(validated), *forgetting_table(bench, state)),
         goals=report_validation.goals(validated),
         charts=report_validation.charts(validated, album),
         exhibits=exhibits,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from reactal.campaign.events import Calibrated, Event, Explored, Finished, Labelled, Outcome, Started, Trained
 from reactal.campaign.state import CampaignState
 from reactal.stages.bench import Bench
+from reactal.stages.forgetting import forgotten
 from reactal.tracking.base import RunRef, Tracker
 from reactal.tracking.models import ModelRegistry
 
@@ -38,6 +39,8 @@ def track(tracker: Tracker, bench: Bench, event: Event, state: CampaignState) ->
             tracker.log(root, tags={"config": event.config})
         case Trained():
             _trained(tracker, bench, event, state)
+            if root:  # where nothing is tracked, nothing need be measured
+                _forgotten(tracker, bench, root, state)
         case Labelled():
             tracker.log(root, series=_curves(event, labels), tags={"dataset": str(event.dataset), "journal": str(state.events)})
             _close_iteration(tracker, bench, event, state)
@@ -86,6 +89,21 @@ def _trained(tracker: Tracker, bench: Bench, event: Trained, state: CampaignStat
             series={"validation_loss": [(step, loss) for step, loss in curve]},
         )
         tracker.close_run(member, ok=True)
+
+
+def _forgotten(tracker: Tracker, bench: Bench, root: RunRef, state: CampaignState) -> None:
+    """What the training made of what was known before, in its iteration and as a curve of the campaign."""
+    found = forgotten(bench, state, len(state.trainings) - 1)
+    numbers = _numbers(
+        state.labels_asked,
+        old_force_mae=found.old,
+        new_force_mae=found.new,
+        hybrid_force_mae=found.hybrid,
+        forgetting_ratio=found.ratio,
+    )
+    tracker.log(root, series=numbers)
+    run = _iteration_run(tracker, bench, found.iteration, state)
+    tracker.log(run, metrics={name: points[0][1] for name, points in numbers.items()})
 
 
 def _close_iteration(tracker: Tracker, bench: Bench, event: Labelled, state: CampaignState) -> None:

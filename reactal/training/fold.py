@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reactal.chem import Frames
 from reactal.training.settings import TrainingSettings
 
-__all__ = ["held_out_rows"]
+__all__ = ["always_held_out", "held_out_rows"]
 
 Ints = NDArray[np.int64]
 FEWEST = 2
@@ -30,6 +30,12 @@ def held_out_rows(frames: Frames, settings: TrainingSettings, *, fold: int) -> I
         place[np.isfinite(weight) & (weight != 1.0)] = np.inf
     few = np.sort(place)[FEWEST - 1]
     return np.flatnonzero((place < max(settings.validation_share, np.nextafter(few, 2.0))) & (place < 1))
+
+
+def always_held_out(frames: Frames, share: float, *, fold: int) -> Ints:
+    """Sorted row numbers among rows of weight 1: those that `held_out_rows` holds out however few or many rows there are."""
+    place = np.array([_place(fold, key) for key in frames.keys()])  # noqa: SIM118 not a mapping
+    return np.flatnonzero(place < share)
 
 
 def _place(fold: int, key: str) -> float:
