@@ -53,12 +53,13 @@ class Reliability:
     bins: tuple[Bin, ...]
 
     @classmethod
-    def of(cls, spread: ArrayLike, error: ArrayLike) -> Reliability:
+    def of(cls, spread: ArrayLike, error: ArrayLike, *, floor: float = FLOOR) -> Reliability:
+        """Spreads below `floor` count as that much."""
         d, e = paired(spread, error)
         n = len(d)
         if n == 0:
             return cls(0, None, None, None, None, ())
-        d = np.maximum(d, FLOOR)
+        d = np.maximum(d, floor)
         scale = math.sqrt(float(np.square(e).mean() / np.square(d).mean()))
         bins = tuple(_bin(scale * d[rows], e[rows]) for rows in np.array_split(np.argsort(d, kind="stable"), _count(n)))
         off = [abs(one.error - one.spread) / one.spread for one in bins if one.spread > 0]
