@@ -40,6 +40,7 @@ def predict(
     force_error: Annotated[float, typer.Option(min=0.0, help="Inside: the force error stays below this, eV/Å.")] = FORCE_ERROR,
     charge: Annotated[int | None, typer.Option(help="Total charge; without it the file's own, else the model's.")] = None,
     multiplicity: Annotated[int | None, typer.Option(help="Spin multiplicity; likewise.")] = None,
+    labelled: Annotated[Path | None, typer.Option(help="Labelled structures: adds how far from them a prediction is.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Energies, forces, and whether they can be trusted.
@@ -53,6 +54,7 @@ def predict(
     from dataclasses import replace
 
     from reactal.chem.convert import read_frames, write_frames
+    from reactal.cli.doubts import doubts
     from reactal.cli.stores import require_folder
 
     require_folder(out)
@@ -67,6 +69,8 @@ def predict(
     columns: dict[str, Any] = {"disagreement": disagreement, "energy_spread": prediction.energy_spread, "inside": inside}
     if trust.factor is not None:
         columns["force_error_bound"] = trust.factor * disagreement
+    if labelled is not None:
+        columns |= doubts(committee, geometries, read_frames(labelled, charge=charge, multiplicity=multiplicity))
     write_frames(out, replace(geometries, energy=prediction.energy, forces=prediction.forces).with_extra(**columns))
     outside = [int(i) for i in range(len(geometries)) if not inside[i]]
     if json:
