@@ -18,6 +18,7 @@ from reactal.chem import Structure, Theory
 from reactal.chem.elements import formula
 from reactal.clusters import Cluster, refuse_unknown_words
 from reactal.errors import ConfigError, MismatchedEnds
+from reactal.explorers import Explorers
 from reactal.learning import Training
 from reactal.resources import Resources
 from reactal.sections import (
@@ -56,6 +57,7 @@ class CampaignConfig(Section):
     model: Model
     training: Training
     exploration: Exploration
+    explorers: Explorers
     selection: SelectionSection
     calibration: CalibrationSection
     verification: Verification

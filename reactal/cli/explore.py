@@ -12,7 +12,8 @@ from reactal.cli.output import JsonOption, announce, emit, say
 if TYPE_CHECKING:
     from reactal.chem import Frames
     from reactal.exploration.recording import Ending
-    from reactal.exploration.swarms import Method, Swarm, SwarmSettings, Thermal
+    from reactal.exploration.swarms import Swarm, SwarmSettings, Thermal
+    from reactal.explorers import Method
     from reactal.potentials.committee import Committee
 
 __all__ = ["explore"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, final, get_args
 
@@ -24,18 +24,17 @@ from reactal.exploration.metadynamics import Hills, Metadynamics, Tempering
 from reactal.exploration.moment import Moment
 from reactal.exploration.motion import Motion
 from reactal.exploration.outcome import refuse_unfit
-from reactal.exploration.recording import Ending, Stream
+from reactal.exploration.recording import Ending, Memory, Record, Stream
 from reactal.exploration.replicas import Replicas
 from reactal.exploration.thermostats import Isolated, Langevin, Rescaling, Thermostat
+from reactal.explorers import METHODS, Method
 from reactal.potentials.driving import DrivenCommittee
 from reactal.progress import NoProgress, Progress
 
-__all__ = ["METHODS", "Method", "Swarm", "SwarmSettings", "Thermal"]
+__all__ = ["Swarm", "SwarmSettings", "Thermal"]
 
 Floats = NDArray[np.float64]
-Method = Literal["dynamics", "metadynamics", "umbrella", "steered", "uncertainty", "exchange"]
 Thermal = Literal["langevin", "rescaling", "nve"]
-METHODS: tuple[Method, ...] = get_args(Method)
 ON_VARIABLES: tuple[Method, ...] = ("metadynamics", "umbrella", "steered")
 HILLS = "hills.json"
 TICK = 50  # looks between two lines of progress
@@ -112,8 +111,15 @@ class Swarm:
     """Ready to run. `InputError` where the settings do not fit the frames or the model cannot be used."""
 
     def __init__(
-        self, potential: DrivenCommittee, starts: Frames, settings: SwarmSettings, *, inherited: Hills | None = None
+        self,
+        potential: DrivenCommittee,
+        starts: Frames,
+        settings: SwarmSettings,
+        *,
+        inherited: Hills | None = None,
+        ends: Frames | None = None,
     ) -> None:
+        """`ends`: the two between which variables are proposed; without them the first and the last starting frame."""
         if not len(starts):
             raise InputError("there is no frame to start from; give one geometry at least")
         self.settings, self.plan = settings, settings.plan
@@ -127,7 +133,7 @@ class Swarm:
             fixed=_fixed(frames, settings.fixed),
         )
         self.potential: DrivenCommittee | TowardsDoubt = potential
-        self.variables = _variables(starts, settings)
+        self.variables = _variables(starts if ends is None else ends, settings)
         self.metadynamics: Metadynamics | None = None
         self.biases: list[Bias] = [Sphere(settings.sphere)] if settings.sphere else []
         if settings.method == "uncertainty":
@@ -138,7 +144,7 @@ class Swarm:
             self.metadynamics = self._hills(inherited)
             self.biases.append(self.metadynamics)
         elif self.variables:
-            self.biases.append(self._springs(starts))
+            self.biases.append(self._springs(starts if ends is None else ends))
         self.exchange: TemperatureExchange | None = None
         if settings.method == "exchange":
             rows = range(settings.replicas)
@@ -158,6 +164,17 @@ class Swarm:
         if self.metadynamics is not None and (folder / HILLS).is_file():
             self.metadynamics.hills = Hills.read(folder / HILLS)
         watch = _Told(self, record, folder, progress or NoProgress())
+        self._simulate(record, watch, ended=frozenset(record.ended))
+        watch.save()
+        return _marked(record.frames(), record.endings()), record.endings()
+
+    def met(self) -> Frames:
+        """The same frames, in memory, without the columns."""
+        record = Memory()
+        self._simulate(record, self.exchange)
+        return replace(record.frames(), extra={})
+
+    def _simulate(self, record: Record, exchange: Exchange | None, *, ended: frozenset[int] = frozenset()) -> None:
         simulate(
             self.potential,
             self.replicas,
@@ -165,12 +182,10 @@ class Swarm:
             thermostat=self.settings.bath,
             guards=self.settings.guards,
             biases=self.biases,
-            exchange=watch,
+            exchange=exchange,
             record=record,
-            ended=frozenset(record.ended),
+            ended=ended,
         )
-        watch.save()
-        return _marked(record.frames(), record.endings()), record.endings()
 
     def finish(self, folder: Path) -> None:
         """The pool is written; what was kept on the way goes."""

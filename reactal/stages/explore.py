@@ -19,6 +19,7 @@ from reactal.potentials.base import Potential
 from reactal.stages.bench import Bench
 from reactal.stages.best_saddle import best_saddle
 from reactal.stages.ends import Ends
+from reactal.stages.explorers import frames_of_explorers
 from reactal.stages.label import MODE, SADDLE
 from reactal.stages.valley import VALLEY, deep_minima, find_valley
 from reactal.stages.ways import WAY, points_on
@@ -60,6 +61,10 @@ def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
         parts.append(_with_role(reactant, valley.structure.positions[None], VALLEY))
     moving, left = _dynamics(bench, potential, ends, band, saddle, trust=trust, rng=rng)
     bench.progress.update(3)
+    moving += frames_of_explorers(
+        bench, state, potential, _starts(ends, band, saddle), ends=Frames.of([ends.reactant, ends.product]), trust=trust,
+        iteration=iteration,
+    )  # fmt: skip
     pool = _predicted(potential, Frames.concat([*parts, *moving]))
     both = potential.predict(Frames.of([ends.reactant, ends.product])).energy
     names = tuple(ends.name(d.positions) for d in descents)
@@ -134,7 +139,7 @@ def _dynamics(
     rule = bench.config.exploration
     if not rule.replicas:
         return [], 0
-    top = band.climbing if saddle.refused is not None else saddle.positions
+    top = _top(band, saddle)
     inner = band.positions[1 + rng.permutation(len(band.positions) - 2)]
     starts = [ends.reactant.positions, ends.product.positions, top, *inner]
     frames = Frames.repeat(ends.reactant, np.asarray(starts[: rule.replicas]))
@@ -153,6 +158,18 @@ def _dynamics(
     left = sum(ending.reason == Ended.DOUBTFUL for ending in runs.endings)
     plain = Frames.repeat(ends.reactant, met.positions.reshape(-1, len(ends.reactant), 3)) if len(met) else Frames.of([])
     return ([plain.with_extra(role=np.full(len(plain), "dynamics"))] if len(plain) else []), left
+
+
+def _top(band: Band, saddle: SaddlePoint) -> Floats:
+    """The saddle, or the climbing image where no saddle was found."""
+    return band.climbing if saddle.refused is not None else saddle.positions
+
+
+def _starts(ends: Ends, band: Band, saddle: SaddlePoint) -> Frames:
+    """Where explorers begin: the ends, the saddle, then the band's images from both ends on."""
+    return Frames.repeat(
+        ends.reactant, [ends.reactant.positions, ends.product.positions, _top(band, saddle), *band.positions[1:-1]]
+    )
 
 
 def _predicted(potential: Potential, pool: Frames) -> Frames:

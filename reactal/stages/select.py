@@ -52,7 +52,7 @@ def select(bench: Bench, state: CampaignState, wanted: Select) -> BatchChosen:
         share = max(1, round(bench.config.selection.random_share * size))
         picks.draw(min(share, size - len(picks)))
         if not wanted.focus:
-            picks.choose(round(DYNAMICS_SHARE * (size - len(picks))), roles=("dynamics",))
+            picks.choose(round(DYNAMICS_SHARE * (size - len(picks))), roles=_moving(bench))
         on_ways = state.ways is not None  # it came so far before, and the ways down did not hold
         picks.choose(size - len(picks), roles=FOCUS if wanted.focus and not on_ways else PATH)
     batch = picks.batch()
@@ -68,6 +68,11 @@ def select(bench: Bench, state: CampaignState, wanted: Select) -> BatchChosen:
     roles = ", ".join(f"{count} {role}" for role, count in Counter(batch.extra["role"].tolist()).items())
     bench.progress.end(f"{len(batch)} structures{' (proof)' if wanted.proof else ' (focus)' if wanted.focus else ''}: {roles}")
     return event
+
+
+def _moving(bench: Bench) -> tuple[str, ...]:
+    """Roles of what dynamics and the campaign's explorers met."""
+    return ("dynamics", *bench.config.explorers.roles)
 
 
 @final
