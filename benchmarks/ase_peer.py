@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import schnetpack
 import torch
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
 from ase.md.langevin import Langevin
-from schnetpack import transform
-from schnetpack.interfaces.ase_interface import AtomsConverter
-from schnetpack.interfaces.batchwise_optimization import NNEnsemble
 
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.schnetpack import build_network
@@ -26,6 +22,11 @@ class Ensemble(Calculator):
     implemented_properties = ["energy", "forces"]  # noqa: RUF012
 
     def __init__(self, architecture: Architecture, *, members: int) -> None:
+        # after our own import, which mends SchNetPack for newer torch
+        from schnetpack import transform
+        from schnetpack.interfaces.ase_interface import AtomsConverter
+        from schnetpack.interfaces.batchwise_optimization import NNEnsemble
+
         super().__init__()
         lists = transform.SkinNeighborList(transform.MatScipyNeighborList(architecture.cutoff), cutoff_skin=0.6)
         self._converter = AtomsConverter(neighbor_list=lists, dtype=torch.float32)
@@ -46,6 +47,8 @@ def dynamics(atoms: Atoms, *, steps: int) -> None:
 
 
 def _model(architecture: Architecture, seed: int) -> Any:
+    import schnetpack
+
     return schnetpack.model.NeuralNetworkPotential(
         build_network(architecture, seed=seed).representation,
         input_modules=[schnetpack.atomistic.PairwiseDistances()],
