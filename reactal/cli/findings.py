@@ -40,17 +40,19 @@ def findings(validation: Validation) -> RenderableType:
 
 
 def _goals(outcomes: tuple[Outcome, ...]) -> RenderableType:
-    from rich.table import Table as Grid
+    """Each with its reason on the line below."""
+    from rich.console import Group
+    from rich.padding import Padding
     from rich.text import Text
 
-    grid = Grid("goal", "found", "asked", "verdict", "because", box=None, pad_edge=False, header_style="dim")
-    grid.columns[-1].overflow = "fold"
+    lines: list[RenderableType] = []
     for outcome in outcomes:
         value = "" if outcome.value is None else f"{shown(outcome.value)} {outcome.unit}".strip()
         verdict = str(outcome.verdict)
-        because = "; ".join((outcome.why, *outcome.evidence[:3]))
-        grid.add_row(outcome.title, value, outcome.goal, Text(verdict, _COLOURS[verdict]), Text(because))
-    return grid
+        line = Text.assemble((f"{verdict:<14}", _COLOURS[verdict]), (f"{outcome.title:<22}", "bold"), f"{value:<18}")
+        lines.append(line.append(f"asked: {outcome.goal}" if outcome.goal else ""))
+        lines.append(Padding(Text("; ".join((outcome.why, *outcome.evidence[:3])), "dim"), (0, 0, 0, 14)))
+    return Group(*lines)
 
 
 def _grid(table: Table) -> RenderableType:
@@ -60,6 +62,8 @@ def _grid(table: Table) -> RenderableType:
     kept = [place for place in range(len(table.columns)) if any(row[place] is not None for row in table.rows)]
     if len(kept) > WIDEST and len(table.rows) <= FEW_ROWS:
         return _on_its_side(table, kept)
+    if len(kept) > WIDEST:
+        kept = [place for place in kept if not table.columns[place].detail]
     grid = Grid(box=None, pad_edge=False, header_style="dim")
     for place in kept:
         words = any(isinstance(row[place], str) for row in table.rows)

@@ -11,7 +11,10 @@ from reactal.cli.output import JsonOption, SetOption, announce, console, emit
 from reactal.cli.stores import DEFAULT_STORE, StoreOption
 
 if TYPE_CHECKING:
+    from reactal.chem import Frames
+    from reactal.labeling.base import LabelPool
     from reactal.potentials.base import Potential
+    from reactal.progress import Progress
     from reactal.runner import Campaign
     from reactal.sections import Goals
     from reactal.stages.subject import Subject
@@ -21,26 +24,38 @@ __all__ = ["validate"]
 
 _FILES = (".yaml", ".yml")
 XTB = ("gfn1", "gfn2", "ipea1")
+BARRIERS = "barriers:"
 
 
 def validate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A campaign file, a model's folder or URL, or gfn2, gfn1.")],
     against: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="FRAMES (a labelled file, or a data set NAME[@VERSION]) or CAMPAIGN.yaml; without it, its own campaign."
+            help="Labelled files or data sets NAME[@VERSION], repeatable; barriers:FOLDER; or CAMPAIGN.yaml. Default: its own."
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write everything found as JSON: tables, curves, geometries.")] = None,
+    label: Annotated[
+        bool,
+        typer.Option(
+            "--label",
+            help="Let a campaign's reference compute Hessians at its stationary points, or single points of a suite: new labels.",
+        ),
+    ] = False,
+    dynamics: Annotated[
+        float | None, typer.Option(min=0, metavar="FS", help="Length of each run of dynamics; default: the goal's; 0: none.")
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     settings: SetOption = None,
     json: JsonOption = False,
 ) -> None:
     """What a model can be trusted with.
 
-    Errors of energies and forces overall, by element, by region and by distance to the training data; barriers; bounds; price.
-    Goals are those of the campaign file's section `validation`. Nothing is labelled anew. Of a campaign, what was found is
-    kept in its store, and `reactal report` shows it.
+    Errors of energies and forces overall, by element, by region and by distance to the training data; barriers; frequencies and
+    rates; dynamics; error bounds; price.
+    Goals are those of the campaign file's section `validation`. Without --label nothing is labelled anew. Of a campaign, what was
+    found is kept in its store, and `reactal report` shows it.
 
     [bold]Examples[/bold]
 
@@ -48,16 +63,16 @@ def validate(
 
       reactal validate sn2/campaign.yaml --against hot.extxyz --out hot.json
 
-      reactal validate gfn2 --against labelled.extxyz --set force=0.3
+      reactal validate gfn2 --against barriers:rdb7 --set barrier=5
     """
     from reactal.cli.stores import require_folder
 
     if out is not None:
         require_folder(out)
     found = (
-        _of_campaign(model, against, settings or [], store)
+        _of_campaign(model, against or [], settings or [], store, label=label, follow_fs=dynamics)
         if model.endswith(_FILES)
-        else _of_model(model, against, settings or [], store)
+        else _of_model(model, against or [], settings or [], store)
     )
     if out is not None:
         out.write_bytes(found.sealed() + b"\n")
@@ -75,7 +90,9 @@ def findings_of(found: Validation) -> Any:
     return findings(found)
 
 
-def _of_campaign(file: str, against: str | None, settings: list[str], store: str) -> Validation:
+def _of_campaign(
+    file: str, against: list[str], settings: list[str], store: str, *, label: bool, follow_fs: float | None
+) -> Validation:
     """The newest model of a campaign, against the campaign itself or anything else."""
     from reactal.cli.progress import progress
     from reactal.runner import Campaign
@@ -84,21 +101,23 @@ def _of_campaign(file: str, against: str | None, settings: list[str], store: str
 
     with progress() as shown, Campaign(file, settings=settings, progress=shown) as driver:
         subject = campaign_subject(driver.bench, driver.state)
-        if against is None or (against.endswith(_FILES) and Path(against).resolve() == Path(file).resolve()):
-            found = _itself(driver, subject)
+        if not against or [Path(one).resolve() for one in against] == [Path(file).resolve()]:
+            found = _itself(driver, subject, label=label, follow_fs=follow_fs)
         else:
-            found = _against(subject, against, store)
+            pool = driver.bench.label_pool() if label else None
+            found = _against(subject, against, store, shown=shown, pool=pool)
         ValidationStore(driver.bench.objects, driver.config.name).put(subject.name, found)
         return found
 
 
-def _itself(driver: Campaign, subject: Subject) -> Validation:
+def _itself(driver: Campaign, subject: Subject, *, label: bool, follow_fs: float | None) -> Validation:
     import reactal
     from reactal.stages.validate import CAMPAIGN, validate_campaign
     from reactal.validation.base import Validation
 
     bench, state = driver.bench, driver.state
-    findings = validate_campaign(bench, driver.events, state, subject=subject)
+    length = driver.config.validation.stable_fs if follow_fs is None else follow_fs
+    findings = validate_campaign(bench, driver.events, state, subject=subject, label=label, follow_fs=length)
     facts = [
         ("campaign", driver.config.name),
         ("theory", bench.theory.name),
@@ -109,18 +128,20 @@ def _itself(driver: Campaign, subject: Subject) -> Validation:
     return Validation.of(findings, model=subject.name, against=CAMPAIGN, facts=facts)
 
 
-def _of_model(model: str, against: str | None, settings: list[str], store: str) -> Validation:
+def _of_model(model: str, against: list[str], settings: list[str], store: str) -> Validation:
     """A model by itself, with the goals of the defaults."""
+    from reactal.cli.progress import progress
     from reactal.errors import InputError
     from reactal.stages.subject import Subject
 
-    if against is None:
+    if not against:
         raise InputError(f"say what {model} is held against: --against FRAMES or --against CAMPAIGN.yaml")
     potential = _potential(model)
     known = getattr(potential, "about", {}).get("calibration") or {}
     calibration = {"factor": known.get("factor"), "coverage": known.get("coverage")}
     subject = Subject(potential, model, _goals(settings), relative=model in XTB, **calibration)
-    return _against(subject, against, store)
+    with progress() as shown:
+        return _against(subject, against, store, shown=shown)
 
 
 def _potential(model: str) -> Potential:
@@ -157,20 +178,54 @@ def _goals(settings: list[str]) -> Goals:
         ) from error
 
 
-def _against(subject: Subject, against: str, store: str) -> Validation:
+def _suite(subject: Subject, against: str, *, shown: Progress, pool: LabelPool | None) -> Validation:
     import numpy as np
 
-    from reactal.cli.references import labelled_frames
+    import reactal
+    from reactal.stages.check_suite import check_suite
+    from reactal.stages.suite import read_suite
+    from reactal.validation.base import Validation
+
+    suite = read_suite(Path(against.removeprefix(BARRIERS)))
+    findings = check_suite(subject, suite, rng=np.random.default_rng(0), progress=shown, pool=pool)
+    facts = [("reactions", str(len(suite))), ("reactal", reactal.__version__)]
+    return Validation.of(findings, model=subject.name, against=against, facts=facts)
+
+
+def _against(subject: Subject, against: list[str], store: str, *, shown: Progress, pool: LabelPool | None = None) -> Validation:
+    import numpy as np
+
+    from reactal.chem import Frames
+    from reactal.errors import InputError
     from reactal.stages.validate import validate_frames
 
+    if against[0].startswith(BARRIERS):
+        if len(against) > 1:
+            raise InputError("one folder of barriers at a time; run `reactal validate` once for each")
+        return _suite(subject, against[0], shown=shown, pool=pool)
+    if pool is not None:
+        raise InputError("--label is for a campaign by itself and for barriers:FOLDER; `reactal label` labels files")
+    sets = [_labelled(one, subject, store) for one in against]
+    named = [frames.with_extra(set=np.full(len(frames), name)) for name, frames in sets]
+    frames = Frames.concat(named) if len(named) > 1 else sets[0][1]
+    names = ", ".join(name for name, _ in sets)
+    return validate_frames(subject, frames, against=names, rng=np.random.default_rng(0))
+
+
+def _labelled(against: str, subject: Subject, store: str) -> tuple[str, Frames]:
+    """What it is called, and its labels."""
+    from reactal.chem.files import is_file_of_frames
+    from reactal.cli.references import labelled_frames
+    from reactal.errors import InputError
+
     if against.endswith(_FILES):
-        frames, against = _labels_of_campaign(against)
-    else:
-        frames = labelled_frames(against, store)
-    return validate_frames(subject, frames, against=against, rng=np.random.default_rng(0))
+        return _labels_of_campaign(against)
+    if Path(against).suffix and not is_file_of_frames(Path(against)):
+        raise InputError(f"there is no file {against} to hold {subject.name} against; `reactal label` writes one")
+    return against, labelled_frames(against, store)
 
 
-def _labels_of_campaign(file: str) -> tuple[Any, str]:
+def _labels_of_campaign(file: str) -> tuple[str, Frames]:
     """All that another campaign has labelled."""
     from reactal.errors import InputError
     from reactal.runner import Campaign
@@ -178,4 +233,4 @@ def _labels_of_campaign(file: str) -> tuple[Any, str]:
     with Campaign(file) as other:
         if not other.state.dataset:
             raise InputError(f"campaign {other.config.name} has no labels yet; run it first")
-        return other.bench.dataset(other.state.dataset), f"the labels of campaign {other.config.name}"
+        return f"the labels of campaign {other.config.name}", other.bench.dataset(other.state.dataset)

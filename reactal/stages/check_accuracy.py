@@ -43,10 +43,10 @@ def check_accuracy(subject: Subject, frames: Frames, *, groups: Words | None = N
     if where is not None:
         order = np.asarray([REGIONS.index(word) for word in where])
         tables.append(_by_region(everything, where, np.argsort(order, kind="stable")))
-    distance = None if subject.training is None else _distance(frames, subject.training)
-    if distance is not None:
-        tables.append(_by_distance(everything, distance))
     judged = np.ones(len(frames), dtype=bool) if unseen is None else unseen != ""
+    distance = None if subject.training is None or not judged.any() else _distance(frames, subject.training)
+    if distance is not None:
+        tables.append(_by_distance(_only(everything, judged), distance[judged]))
     outcomes = accuracy_outcomes(
         _only(everything, judged), None if where is None else where[judged], subject.goals, unseen=unseen is not None
     )
@@ -125,7 +125,7 @@ def _by_distance(comparison: Comparison, distance: Floats) -> Table:
     spans = {word: distance[words == word] for word in QUARTERS if (words == word).any()}
     rows = {str(row[0]): row for row in table.rows}
     ordered = tuple((f"{word}, {found.min():.3f} to {found.max():.3f}", *rows[word][1:]) for word, found in spans.items())
-    note = "Distance of the vectors of all inverse interatomic distances, 1/Å."
+    note = "Of structures that were not trained on; between the vectors of all inverse interatomic distances, 1/Å."
     return replace(table, rows=ordered, note=note)
 
 

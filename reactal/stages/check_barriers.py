@@ -98,16 +98,21 @@ def _table(reactions: list[Reaction]) -> Table:
     kcal = "kcal/mol"
     columns = (
         Column("reaction"),
-        *(Column(f"{height} {who}", kcal) for height in ("forward", "reverse", "reaction") for who in ("model", "reference")),
+        *(
+            Column(f"{height} {who}", kcal, detail=height != "forward")
+            for height in ("forward", "reverse", "reaction")
+            for who in ("model", "reference")
+        ),
         Column("spread", kcal),
         Column("largest error", kcal),
-        Column("negative modes"),
-        Column("joins ends"),
-        Column("reference force", "eV/Å"),
-        Column("off the reference saddle", "Å"),
+        Column("negative modes", detail=True),
+        Column("joins ends", detail=True),
+        Column("reference force", "eV/Å", detail=True),
+        Column("off by", "Å"),
         Column("found"),
     )
-    return Table("barriers", "barriers", "Barriers", columns, tuple(_row(reaction) for reaction in reactions))
+    note = "Spread: one standard deviation of the committee; off by: root mean square distance from the reference's saddle."
+    return Table("barriers", "barriers", "Barriers", columns, tuple(_row(reaction) for reaction in reactions), note)
 
 
 def _row(reaction: Reaction) -> tuple[Cell, ...]:

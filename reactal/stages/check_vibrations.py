@@ -39,7 +39,10 @@ def check_vibrations(
     pairs = []
     for i, (name, structure) in enumerate(points):
         there = labelled[i] if i < len(labelled) else None
-        model = point_of(structure, float(energies[i]), curvature(potential, structure))
+        curved = curvature(potential, structure)
+        if not np.isfinite(curved).all():
+            return Findings((frequency_outcome([], goals, missing=f"the model gives no finite force near the {name}"),))
+        model = point_of(structure, float(energies[i]), curved)
         pairs.append(Pair(name, model, there if isinstance(there, StationaryPoint) else None))
     reasons = [text for text in labelled if isinstance(text, str)]
     missing = reasons[0] if reasons else "no Hessian was asked of the reference; --label computes them"

@@ -17,12 +17,15 @@ from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
 from reactal.stages.check_accuracy import check_accuracy, check_consistency, check_doubt, doubt_of
 from reactal.stages.check_barriers import Heights, Reaction, barrier_findings, heights_of
+from reactal.stages.check_crystal import check_crystal, periodic_structure
+from reactal.stages.check_dynamics import check_dynamics
+from reactal.stages.check_memory import check_forgetting, check_strain
 from reactal.stages.check_price import check_price, check_speed, label_seconds
 from reactal.stages.check_vibrations import check_vibrations, labelled_points
 from reactal.stages.ends import Ends
 from reactal.stages.subject import Subject
 from reactal.validation.base import Findings, Geometry, Validation
-from reactal.validation.verdicts import LEAST, frequency_outcome, untestable_accuracy
+from reactal.validation.verdicts import LEAST, frequency_outcome, stability_outcome, untestable_accuracy
 
 __all__ = ["CAMPAIGN", "campaign_subject", "stationary_points", "validate_campaign", "validate_frames"]
 
@@ -31,7 +34,7 @@ TRAINED, LATER = "trained on", "labelled afterwards"
 
 
 def validate_frames(subject: Subject, frames: Frames, *, against: str, rng: np.random.Generator) -> Validation:
-    """Against labelled frames, none of which the model need have seen."""
+    """Against labelled frames, none of which the model need have seen; a column `set` names the sets that they belong to."""
     labelled = frames[frames.labelled]
     if not len(labelled):
         raise InputError(f"{against} holds no labelled geometry; `reactal label` adds energies and forces")
@@ -39,8 +42,10 @@ def validate_frames(subject: Subject, frames: Frames, *, against: str, rng: np.r
         labelled, dropped = _answered(subject, labelled)
     except UnknownElement as error:
         return Validation(subject.name, against, _nothing(subject, str(error)).outcomes)
-    findings = check_accuracy(subject, labelled) + check_doubt(subject, labelled)
+    findings = check_accuracy(subject, labelled, groups=labelled.extra.get("set")) + check_doubt(subject, labelled)
     findings += check_consistency(subject, labelled, rng=rng)
+    if (crystal := periodic_structure(labelled)) is not None:
+        findings += check_crystal(subject.potential, crystal)
     findings += check_speed(subject.potential, labelled, clock=time.perf_counter)
     facts = [("structures", str(len(labelled))), ("reactal", reactal.__version__)]
     if dropped:
@@ -80,10 +85,11 @@ def campaign_subject(bench: Bench, state: CampaignState) -> Subject:
 
 
 def validate_campaign(
-    bench: Bench, events: Sequence[Event], state: CampaignState, *, subject: Subject, label: bool = False
+    bench: Bench, events: Sequence[Event], state: CampaignState, *, subject: Subject, label: bool = False, follow_fs: float = 0.0
 ) -> Findings:
     """On what its store holds: all labels, those after the last training judged; the random arm; the saddle that was tested.
-    With `label` the reference is asked for the Hessians of the stationary points."""
+    With `label` the reference is asked for the Hessians of the stationary points and for the strained ends; dynamics runs for
+    `follow_fs`, if at all."""
     bench.progress.begin("accuracy")
     rows = bench.dataset(state.dataset)
     rows = rows[~absurd_rows(rows, bench.config.training)]
@@ -92,11 +98,12 @@ def validate_campaign(
     sets = np.asarray([TRAINED if key in seen else LATER for key in rows.keys()])  # noqa: SIM118
     unseen = np.where(sets == LATER, LATER, "")
     findings = check_accuracy(subject, rows, groups=sets, unseen=unseen)
+    bench.progress.end(f"{int((sets == LATER).sum())} labels that the model has not seen, {len(rows)} in all")
     findings += check_consistency(subject, rows, rng=bench.rng("validate", "lines"))
     findings += _doubt(subject, state) + _barrier(bench, state, subject) + _vibrations(bench, state, subject, label=label)
-    findings += check_price(bench, events, state)
+    findings += check_forgetting(bench, state, rows) + check_strain(subject, bench.label_pool() if label else None)
+    findings += _dynamics(bench, subject, follow_fs) + check_price(bench, events, state)
     findings += check_speed(subject.potential, rows, clock=time.perf_counter, label_s=label_seconds(bench, rows))
-    bench.progress.end(f"{int((sets == LATER).sum())} labels that the model has not seen, {len(rows)} in all")
     return findings
 
 
@@ -153,6 +160,16 @@ def _vibrations(bench: Bench, state: CampaignState, subject: Subject, *, label: 
     labelled = labelled_points(bench.label_pool(), points, progress=bench.progress) if label else ()
     named = list(zip(("reactant", "saddle", "product"), points, strict=True))
     return check_vibrations(subject.potential, named, subject.goals, labelled=labelled)
+
+
+def _dynamics(bench: Bench, subject: Subject, follow_fs: float) -> Findings:
+    """From both ends."""
+    assert subject.ends is not None
+    if not follow_fs:
+        return Findings((stability_outcome([], subject.goals, ran_fs=0.0, endings=""),))
+    starts = (("reactant", subject.ends.reactant), ("product", subject.ends.product))
+    rng = bench.rng("validate", "dynamics")
+    return check_dynamics(subject.potential, starts, subject.goals, follow_fs=follow_fs, rng=rng, progress=bench.progress)
 
 
 def _largest(label: Label) -> float:

@@ -20,12 +20,12 @@ CHAPTER = "accuracy"
 _HEADINGS = (
     Column("structures"),
     Column("energy MAE", "meV/atom"),
-    Column("energy RMSE", "meV/atom"),
-    Column("energy max", "meV/atom"),
+    Column("energy RMSE", "meV/atom", detail=True),
+    Column("energy max", "meV/atom", detail=True),
     Column("force MAE", "meV/Å"),
-    Column("force RMSE", "meV/Å"),
+    Column("force RMSE", "meV/Å", detail=True),
     Column("force max", "meV/Å"),
-    Column("cosine"),
+    Column("cosine", detail=True),
     Column("correlation"),
 )
 

@@ -60,10 +60,11 @@ class Outcome:
 @final
 @dataclass(frozen=True)
 class Column:
-    """Of a table. `unit` is empty for words and counts."""
+    """Of a table. `unit` is empty for words and counts; a `detail` is shown where there is room."""
 
     name: str
     unit: str = ""
+    detail: bool = False
 
 
 @final

@@ -1,0 +1,43 @@
+"""Dynamics on surfaces that keep their energy, and on one that has a hole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reactal.chem import Structure
+from reactal.config import defaults
+from reactal.progress import NoProgress
+from reactal.sections import Goals
+from reactal.stages.check_dynamics import check_dynamics
+from reactal.validation.base import Findings, Verdict
+from tests.exploration.surfaces import Surface, distance, morse_pair
+
+FOLLOW = 40.0  # fs
+GOALS = Goals.model_validate({**defaults()["validation"], "stable_fs": FOLLOW})
+NOISE = 3.0  # meV/atom, of velocity Verlet with half a femtosecond and a period of seven
+HYDROGEN = Structure((1, 1), np.asarray([[0, 0, 0], [0, 0, 0.74]]))
+
+
+def run(surface: Surface) -> Findings:
+    rng = np.random.default_rng(0)
+    return check_dynamics(surface, [("hydrogen", HYDROGEN)], GOALS, follow_fs=FOLLOW, rng=rng, progress=NoProgress())
+
+
+def test_a_molecule_keeps_its_energy() -> None:
+    found = run(Surface(morse_pair))
+    assert found.outcomes[0].verdict is Verdict.MET and found.outcomes[0].value == pytest.approx(1)
+    (table,) = found.tables
+    assert set(table.column("ended")) == {"completed"} and set(table.column("temperature")) == {300.0, 600.0}
+    assert max(float(noise or 0) for noise in table.column("noise")) < NOISE
+    assert max(float(strays or 0) for strays in table.column("energy strays from work")) < 1.0
+    (distances,) = [curve for curve in found.curves if curve.figure == "rdf"]
+    assert distances.x[int(np.argmax(distances.y))] == pytest.approx(0.74, abs=0.1)
+    assert np.trapezoid(distances.y, distances.x) == pytest.approx(1, abs=0.05)
+
+
+def test_a_hole_is_found_and_named() -> None:
+    """Two atoms that fall into each other: what a network does where it knows nothing."""
+    found = run(Surface(lambda x: morse_pair(x) - 60.0 / distance(x, 0, 1)))
+    assert found.outcomes[0].verdict is Verdict.NOT_MET and found.outcomes[0].value == pytest.approx(0)
+    assert "hydrogen at 300 K" in found.outcomes[0].why
