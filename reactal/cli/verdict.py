@@ -99,7 +99,16 @@ def _arm(arm: Mapping[str, Any]) -> list[tuple[str, str]]:
     text = f"{arm['force_mae_ev_per_ang']:.3f} eV/Å force MAE on {arm['n']} at random"
     if arm["ci95"] and None not in arm["ci95"]:  # a few points give no interval
         text += ", 95 %: {:.3f} to {:.3f}".format(*arm["ci95"])
-    return [("random arm", text)]
+    return [("random arm", text), *_saved(arm.get("labels_saved") or {})]
+
+
+def _saved(saved: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Against drawing lots for everything."""
+    if saved.get("estimate") is None:
+        return []
+    low, high = saved["ci95"]
+    text = f"{saved['estimate']:+.0f} labels saved against random (an estimate; 95 %: {low:+.0f} to {high:+.0f})"
+    return [("", text.replace("-", "−"))]
 
 
 def _trust(trust: Mapping[str, Any]) -> list[tuple[str, str]]:

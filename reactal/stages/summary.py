@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from reactal.campaign.budget import remaining
-from reactal.campaign.events import Event, SaddleTest, WayTest
+from reactal.campaign.events import Event, Labelled, SaddleTest, WayTest
 from reactal.campaign.state import CampaignState
+from reactal.selection.control import Saved, labels_saved
 from reactal.stages.bench import Bench
+from reactal.uncertainty.bounds import promise
 from reactal.uncertainty.interval import force_mae_ci
+from reactal.uncertainty.reliability import Reliability, drift
 
 __all__ = ["STAGES", "summarize"]
 
@@ -60,13 +63,14 @@ def summarize(
             "kept_from_training": sum(labelled.absurd for labelled in state.labelled),
             "left": remaining(state, config).labels,
         },
-        "random_arm": _random_arm(state),
+        "random_arm": {**_random_arm(state), "labels_saved": _labels_saved(bench, state)},
         "trust_region": {
             "target_coverage": config.calibration.coverage,
             "observed_coverage": state.calibrated.observed_coverage if state.calibrated else None,
             "observed_points": state.calibrated.observed_points if state.calibrated else 0,
             "factor": state.calibrated.factor if state.calibrated else None,
             "disagreement": state.calibrated.trust if state.calibrated else config.exploration.trust,
+            **_reliability(bench, state),
         },
         "iterations": state.iteration,
         "seconds": {**seconds, "total": round(state.wall_seconds, 3)},
@@ -108,6 +112,40 @@ def _ways(test: WayTest) -> dict[str, Any]:
 
 def _reaction(state: CampaignState, test: SaddleTest) -> float:
     return (state.seeded.reference_kcal if state.seeded else 0.0) + test.product_error_kcal
+
+
+def _reliability(bench: Bench, state: CampaignState) -> dict[str, Any]:
+    """How good the disagreement is as a doubt, what its bound promises, and whether the last model still keeps to it."""
+    section = bench.config.calibration
+    rounds = [_pairs(labelled) for labelled in state.labelled if labelled.arm]
+    found = Reliability.of([d for one in rounds for d in one[0]], [e for one in rounds for e in one[1]])
+    moved = drift(rounds)
+    return {
+        "method": section.method,
+        "promise": promise(section.method, state.calibrated.points if state.calibrated else 0, section.coverage),
+        "rank_correlation": found.rank_correlation,
+        "ence": found.ence,
+        "drift": None if moved is None else {"p": moved.p, "change": moved.change, "alarm": moved.alarm},
+    }
+
+
+def _pairs(labelled: Labelled) -> tuple[list[float], list[float]]:
+    return [point.disagreement for point in labelled.arm], [point.force_error_max for point in labelled.arm]
+
+
+def _labels_saved(bench: Bench, state: CampaignState) -> dict[str, Any]:
+    """An estimate, as `reactal.selection.control` makes it: below zero where lots would have been the better choice."""
+    found = Saved(0, 0)
+    if state.dataset:
+        rows = bench.dataset(state.dataset)
+        found = labels_saved(rows) if "arm" in rows.extra else found
+    known = found.random_would_need is not None and found.low is not None and found.high is not None
+    return {
+        "estimate": found.random_would_need - found.chosen if found.random_would_need is not None else None,
+        "ci95": [edge - found.chosen for edge in (found.low, found.high) if edge is not None] if known else None,
+        "chosen": found.chosen,
+        "drawn": found.drawn,
+    }
 
 
 def _random_arm(state: CampaignState) -> dict[str, Any]:
