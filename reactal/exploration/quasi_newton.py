@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bfgs", "bofill", "downhill_step", "limited", "stiffened", "uphill_step"]
+__all__ = ["bfgs", "bofill", "downhill_step", "limited", "stiffened", "uphill_step", "with_curvature"]
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +35,13 @@ def bofill(hessian: Floats, step: Floats, change: Floats) -> Floats:
     powell = (np.outer(miss, step) + np.outer(step, miss)) / size - aligned * np.outer(step, step) / size**2
     rank_one = np.outer(miss, miss) / aligned if abs(aligned) > 1e-10 else 0.0
     return np.asarray(hessian + share * rank_one + (1 - share) * powell)
+
+
+def with_curvature(hessian: Floats, direction: Floats, bent: Floats) -> Floats:
+    """The symmetric Hessian nearest to this one (Powell's update) that bends a unit `direction` (3N,) into `bent`."""
+    miss = bent - hessian @ direction
+    both = np.outer(miss, direction)
+    return np.asarray(hessian + both + both.T - float(miss @ direction) * np.outer(direction, direction))
 
 
 def downhill_step(hessian: Floats, gradient: Floats) -> Floats:

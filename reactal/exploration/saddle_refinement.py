@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactal.exploration.mode_following import ModeFollower
+from reactal.exploration.modes import vibrations
+from reactal.exploration.quasi_newton import with_curvature
 
 __all__ = ["RefinedSaddle", "refine_saddle"]
 
@@ -17,6 +19,10 @@ Floats = NDArray[np.float64]
 Gradient = Callable[[Floats], tuple[float, Floats]]
 
 _RETREATS = 5  # half-way back from where there is no number
+_PROBE = 0.02  # angstrom, of an atom, along a mode whose curvature is asked for
+_NEGATIVE = -0.05  # eV/angstrom^2; softer modes are noise of either sign
+_PUSH = 0.12  # angstrom, off a saddle of higher order along its second mode
+_PUSHES = 3
 
 
 @final
@@ -44,37 +50,107 @@ def refine_saddle(
     force_max: float = 0.05,
     mode: Floats | None = None,
     trust: float = 0.1,
+    probes: int = 0,
 ) -> RefinedSaddle:
     """The saddle near `start` (N, 3) of an expensive surface, from a cheap Hessian that is updated on the way.
 
-    `gradient` gives energy (eV) and forces (N, 3) and is called at most `max_steps` times.
+    `gradient` gives energy (eV) and forces (N, 3) and is called at most `max_steps` times. With `probes`, the curvature along so
+    many of the softest modes is measured, a gradient each, before the first step and where the forces vanish: a cheap Hessian may
+    have another mode lowest, and a saddle that turns out to be of second order is left along its second mode.
     """
-    follower = ModeFollower(hessian, None if mode is None else mode.reshape(-1), trust=trust, largest=2 * trust)
-    place, visited, refused = start.copy(), [start.copy()], None
-    energy, forces = gradient(place)
-    while len(visited) < max_steps and (refused := _flaw(energy, forces)) is None and _largest(forces) > force_max:
-        step = follower.propose(place, -forces.reshape(-1))
+    search = _Refinement(gradient, start, hessian, mode, trust=trust, budget=max_steps)
+    if probes:
+        search.probe(probes)
+    search.walk(force_max)
+    for _ in range(_PUSHES if probes else 0):
+        if not search.at_rest(force_max) or search.left < probes + 2:
+            break
+        search.probe(probes)
+        if not search.pushed_off():
+            break
+        search.walk(force_max)
+    return search.found(force_max)
+
+
+@final
+class _Refinement:
+    """One `refine_saddle`: where it is, what it knows, and what it may still spend."""
+
+    def __init__(
+        self, gradient: Gradient, start: Floats, hessian: Floats, mode: Floats | None, *, trust: float, budget: int
+    ) -> None:
+        self._gradient, self._budget = gradient, budget
+        self._follower = ModeFollower(hessian, None if mode is None else mode.reshape(-1), trust=trust, largest=2 * trust)
+        self._visited: list[Floats] = []
+        self._refused: str | None = None
+        self._place = start.copy()
+        self._energy, self._forces = self._ask(self._place)
+        self._refused = _flaw(self._energy, self._forces)
+
+    @property
+    def left(self) -> int:
+        return self._budget - len(self._visited)
+
+    def at_rest(self, force_max: float) -> bool:
+        return self._refused is None and _largest(self._forces) <= force_max
+
+    def walk(self, force_max: float) -> None:
+        """Step after step until the forces vanish, the budget is spent, or there is no number any more."""
+        while self.left > 0 and self._refused is None and _largest(self._forces) > force_max:
+            step = self._follower.propose(self._place, -self._forces.reshape(-1))
+            self._refused = self._go(step)
+
+    def probe(self, count: int) -> None:
+        """Measured curvatures take the place of guessed ones in the space of the softest modes."""
+        _, modes = vibrations(self._follower.hessian, self._place)
+        directions = modes[: min(count, self.left)]
+        for direction in directions:
+            reach = float(np.linalg.norm(direction.reshape(-1, 3), axis=1).max())
+            step = _PROBE / reach * direction
+            energy, forces = self._ask(self._place + step.reshape(self._place.shape))
+            if _flaw(energy, forces) is None:
+                bent = (self._forces - forces).reshape(-1) * reach / _PROBE
+                self._follower.hessian = with_curvature(self._follower.hessian, direction, bent)
+
+    def pushed_off(self) -> bool:
+        """Off a saddle of higher order, or on from a minimum along its softest mode; False at a saddle of first order."""
+        values, modes = vibrations(self._follower.hessian, self._place)
+        if values[0] < _NEGATIVE <= values[1]:
+            return False
+        side = modes[1] if values[0] < _NEGATIVE else modes[0]
+        self._follower.mode = modes[0]
+        self._refused = self._go(_PUSH / float(np.linalg.norm(side.reshape(-1, 3), axis=1).max()) * side)
+        return self._refused is None
+
+    def found(self, force_max: float) -> RefinedSaddle:
+        return RefinedSaddle(
+            positions=self._place,
+            energy=self._energy,
+            force_max=_largest(self._forces),
+            hessian=self._follower.hessian,
+            steps=len(self._visited),
+            converged=self.at_rest(force_max),
+            trajectory=np.asarray(self._visited),
+            refused=self._refused,
+        )
+
+    def _go(self, step: Floats) -> str | None:
+        """One step, or less of it where there is no number at its end; why there is none even close by."""
         for _ in range(_RETREATS):
-            there = place + step.reshape(place.shape)
-            visited.append(there)
-            found, pulled = gradient(there)
-            if _flaw(found, pulled) is None or len(visited) == max_steps:
+            there = self._place + step.reshape(self._place.shape)
+            energy, forces = self._ask(there)
+            if _flaw(energy, forces) is None:
+                self._follower.learn(step, (self._forces - forces).reshape(-1), energy - self._energy)
+                self._place, self._energy, self._forces = there, energy, forces
+                return None
+            if self.left == 0:
                 break
             step = step / 2
-        if (refused := _flaw(found, pulled)) is not None:
-            break
-        follower.learn(step, (forces - pulled).reshape(-1), found - energy)
-        place, energy, forces = there, found, pulled
-    return RefinedSaddle(
-        positions=place,
-        energy=energy,
-        force_max=_largest(forces),
-        hessian=follower.hessian,
-        steps=len(visited),
-        converged=refused is None and _largest(forces) <= force_max,
-        trajectory=np.asarray(visited),
-        refused=refused,
-    )
+        return _flaw(energy, forces)
+
+    def _ask(self, place: Floats) -> tuple[float, Floats]:
+        self._visited.append(place.copy())
+        return self._gradient(place)
 
 
 def _flaw(energy: float, forces: Floats) -> str | None:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from reactal.chem import Frames
+from reactal.exploration.hessian import hessian_of
+from reactal.exploration.quasi_newton import with_curvature
 from reactal.exploration.saddle import find_saddle
 from reactal.exploration.saddle_refinement import refine_saddle
 from reactal.exploration.stiffness import guess_hessian
-from tests.exploration.surfaces import Surface, leps, leps_saddle
+from tests.exploration.surfaces import HILL, TWIST, WELLS, Surface, hcch, leps, leps_saddle, rotor
 from tests.exploration.test_saddle import ENERGY, near_leps_saddle
 
 
@@ -81,3 +83,32 @@ def test_nothing_but_nan_is_named() -> None:
     assert "no finite" in found.refused
     assert np.isfinite(found.energy)
     assert (found.positions == start.positions).all()
+
+
+def test_probes_tell_a_saddle_of_second_order_and_leave_it() -> None:
+    """On the perpendicular no force untwists the rotor: only a look along the modes tells."""
+    start = hcch(sum(WELLS) / 2, np.pi / 2)
+    truth = Surface(rotor)
+
+    def gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        seen = truth.predict(Frames.repeat(start, x))
+        return float(seen.energy[0]), seen.forces
+
+    hessian = hessian_of(truth, start, start.positions)
+    blind = refine_saddle(gradient, start.positions, hessian, max_steps=40, force_max=0.01)
+    sighted = refine_saddle(gradient, start.positions, hessian, max_steps=40, force_max=0.01, probes=4)
+    assert blind.converged
+    assert blind.energy == pytest.approx(HILL + TWIST, abs=ENERGY)
+    assert sighted.converged
+    assert sighted.energy == pytest.approx(HILL, abs=ENERGY)
+    assert len(sighted.trajectory) == sighted.steps <= 40
+
+
+def test_measured_curvature_replaces_the_guessed_one() -> None:
+    rng = np.random.default_rng(0)
+    truth, guess = (lambda m: m + m.T)(rng.normal(size=(6, 6))), np.eye(6)
+    directions = np.linalg.qr(rng.normal(size=(6, 6)))[0].T[:3]
+    for direction in directions:
+        guess = with_curvature(guess, direction, truth @ direction)
+    assert guess @ directions.T == pytest.approx(truth @ directions.T)
+    assert guess == pytest.approx(guess.T)
