@@ -4,12 +4,12 @@ CAMPAIGN ?= examples/sn2-chloride/campaign.yaml
 BIN := .venv/bin
 # files side by side, in the order of tests/conftest.py; the tests start servers and programs and mostly wait for them
 # and with one thread each: sums over threads that share two cores with others need not agree to the last bit
-test test-fast: export OMP_NUM_THREADS := 1
+test test-fast chaos: export OMP_NUM_THREADS := 1
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 BENCHMARKS := label train continual explore select density store scale reactions quickstart validate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint bench $(addprefix bench-,$(BENCHMARKS)) up clean
+.PHONY: help setup run test test-fast chaos lint bench $(addprefix bench-,$(BENCHMARKS)) up clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: setup ## a whole campaign: Cl- + CH3Cl from its two ends to a verified barr
 
 test: setup ## every test, the fast ones first
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+chaos: setup ## 200 campaigns on real servers that are killed at random times (or ARGS="--runs 20 --seed 7 --minutes 30")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 test-fast: setup ## the tests that take seconds
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"

@@ -17,14 +17,14 @@ from tests.chaos.services import running
 from tests.store.s3_servers import credentials
 
 
-def chaos(folder: Path, *, runs: int, first: int, minutes: float | None = None) -> list[Outcome]:
+def chaos(folder: Path, *, runs: int, first: int, minutes: float | None = None, warm: int = 2) -> list[Outcome]:
     """Runs with seeds from `first`, until there are so many or the time is up; before them one that nothing disturbs."""
     log = folder / "executions"
     outcomes: list[Outcome] = []
     until = None if minutes is None else time.monotonic() + 60 * minutes
     with credentials(), running(folder, log) as services:
-        for warm in range(2):  # the first fills caches; the second says how long a run takes
-            calm = Disturbed(folder / f"undisturbed-{warm}", services, log, seed=-1, faults=[])
+        for number in range(warm):  # the first fills caches; the last says how long a run takes
+            calm = Disturbed(folder / f"undisturbed-{number}", services, log, seed=-1, faults=[])
             calm.run()
             assert not calm.outcome.wrong, calm.outcome.wrong
         from reactal.runner import Campaign
