@@ -120,12 +120,13 @@ def simulate(
     record: Record | None = None,
     ended: frozenset[int] = frozenset(),
     velocities: Floats | None = None,
+    clock: Ints | None = None,
 ) -> Trajectories:
     """Every replica from its start to its last step or to the guard that ends it.
 
     Langevin dynamics unless a thermostat is given, with noise from each replica's own seed. Biases act beside the potential and
     are not part of what is recorded. Given a `record`, frames and endings go there, and those that come back are empty. Replicas
-    in `ended` are left out.
+    in `ended` are left out; `clock` (n,) says which step each begins at, where an earlier run was left.
     """
     if plan.check_every > 1 and not hasattr(potential, "lead"):
         raise InputError("check_every above 1 needs a potential of which one member can be asked alone (DrivenCommittee)")
@@ -137,7 +138,8 @@ def simulate(
     motion = Motion(replicas, speed, thermostat=thermostat or Langevin(), noise=noise)
     memory = Memory()
     watch = _Watch.of(guards or Guards(), replicas.frames, motion.bath)
-    run = _Run(potential, motion, watch, plan, biases=biases, record=record or memory)
+    begun = np.zeros(len(replicas), dtype=np.int64) if clock is None else clock
+    run = _Run(potential, motion, watch, plan, begun=begun, biases=biases, record=record or memory)
     waiting = np.asarray([i for i in range(len(replicas)) if i not in ended], dtype=np.int64)
     now = Moment.nobody(replicas.frames)
     while len(now) or len(waiting):
@@ -189,16 +191,17 @@ class _Run:
         watch: _Watch,
         plan: Plan,
         *,
+        begun: Ints,
         biases: Sequence[Bias],
         record: Record,
     ) -> None:
         self._potential, self._motion, self._watch, self._plan = potential, motion, watch, plan
-        self._biases, self._record = biases, record
+        self._begun, self._biases, self._record = begun, biases, record
 
     def admitted(self, now: Moment, fresh: Ints) -> Moment:
         """With fresh replicas beside those that run; both are the crew now."""
         self._motion.crew(fresh)
-        frames, steps = self._motion.here(), np.zeros(len(fresh), dtype=np.int64)
+        frames, steps = self._motion.here(), self._begun[fresh]
         bias, _ = self._pull(frames, fresh, steps)
         new = Moment(fresh, steps, frames, self._potential.predict(frames), self._motion.heat(), bias)
         self._watch.energies[fresh] = new.seen.energy
