@@ -93,7 +93,7 @@ class CampaignConfig(Section):
 
 _NOT_SCIENCE = frozenset(
     {"schema", "name", "store", "single_writer", "resources", "cluster", "tracking", "budget", "breaker", "validation"}
-    | {"training.checkpoint_steps"}
+    | {"training.checkpoint_steps", "training.trainer.profiler", "training.trainer.detect_anomaly"}
 )
 
 

@@ -14,6 +14,15 @@ Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
+class Trainer(BaseModel):
+    """Of Lightning's Trainer, what changes no number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profiler: Literal["none", "simple"]
+    detect_anomaly: bool
+
+
 class Training(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -49,6 +58,7 @@ class Training(BaseModel):
     transfer: Literal["full", "features", "gradual", "adapters"]
     adapter_rank: Count
     representation_rate: Positive
+    trainer: Trainer
 
     @model_validator(mode="after")
     def _transfer_has_a_start(self) -> Training:

@@ -18,7 +18,7 @@ from reactal.labeling.quality import weighted
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
 from reactal.stages.label import MODE, SADDLE
-from reactal.training.settings import Continual, TrainingSettings
+from reactal.training.settings import Continual, TrainerWords, TrainingSettings
 
 if TYPE_CHECKING:
     from reactal.potentials.architecture import Architecture
@@ -56,6 +56,7 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         transfer=rule.transfer,
         adapter_rank=rule.adapter_rank,
         representation_rate=rule.representation_rate,
+        trainer=TrainerWords(rule.trainer.profiler, rule.trainer.detect_anomaly),
         checkpoint_steps=rule.checkpoint_steps,
         compile_from=rule.compile_from,
         buckets=rule.buckets,

@@ -14,7 +14,6 @@ from typing import Protocol, final
 
 import numpy as np
 import pyarrow as pa
-import pytorch_lightning as lightning
 
 from reactal.chem import Frames
 from reactal.errors import ConfigError, TooFewLabels, TrainingDiverged
@@ -30,9 +29,10 @@ from reactal.training.frugal import FrugalGradient
 from reactal.training.gradient import LossGradient, eager_gradient, traced_gradient
 from reactal.training.lesson import Lesson
 from reactal.training.module import CurvePoint, Diverged, MemberModule, Memory, Progress
-from reactal.training.settings import TrainingSettings
+from reactal.training.settings import TrainerWords, TrainingSettings
 from reactal.training.shards import StoredRows
 from reactal.training.streaming import streamed_lesson
+from reactal.training.trainer import lightning_trainer, where_time_went
 
 __all__ = ["MemberJob", "TrainedMember", "run_job", "train_member"]
 
@@ -171,7 +171,7 @@ def _train(
                 keep=None if checkpoints is None else partial(_keep, checkpoints, attempt),
             )
             try:
-                _fit(module, lesson.stream.after(module.done))
+                notes += _fit(module, lesson.stream.after(module.done), words=settings.trainer)
             except Diverged as reason:
                 last = reason
                 notes.append(f"diverged ({reason}) at the learning rate {module.learning_rate:g}")
@@ -234,17 +234,13 @@ def _traced(
         return make()
 
 
-def _fit(module: MemberModule, stream: Batches) -> None:
+def _fit(module: MemberModule, stream: Batches, *, words: TrainerWords) -> tuple[str, ...]:
     if module.done == module.steps:
-        return  # it was killed, or its answer was lost, after its last step
+        return ()  # it was killed, or its answer was lost, after its last step
     with _quiet():
-        trainer = lightning.Trainer(
-            accelerator="cpu",
-            devices=1,
-            max_epochs=1,  # the stream ends by itself
-            barebones=True,  # no logger, no checkpoints, no bar: they cost more than the training of a small molecule
-        )
+        trainer = lightning_trainer(words)
         trainer.fit(module, train_dataloaders=stream)
+    return where_time_went(trainer)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from reactal.chem import Frames
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.baseline import Baseline
 
-__all__ = ["HEADS", "SQUARED", "TRANSFERS", "Continual", "Pair", "TrainingSettings", "Transfer"]
+__all__ = ["HEADS", "SQUARED", "TRANSFERS", "Continual", "Pair", "TrainerWords", "TrainingSettings", "Transfer"]
 
 Pair = tuple[float, float]  # of energy and forces
 SQUARED: Pair = (math.inf, math.inf)
@@ -39,6 +39,16 @@ class Continual:
     def replayed(self) -> float:
         """The share of old rows in a batch."""
         return self.share if self.kind in ("replay", "distil") else 0.0
+
+
+@final
+@dataclass(frozen=True)
+class TrainerWords:
+    """What Lightning's Trainer is told; nothing here changes a number. `profiler: simple` tells where the time went,
+    `detect_anomaly` which operation's slope is no number, at the price of several times the time."""
+
+    profiler: Literal["none", "simple"] = "none"
+    detect_anomaly: bool = False
 
 
 @final
@@ -85,6 +95,7 @@ class TrainingSettings:
     transfer: Transfer = "full"
     adapter_rank: int = 4
     representation_rate: float = 1.0  # times the learning rate of the head
+    trainer: TrainerWords = TrainerWords()
     checkpoint_steps: int = 0  # after how many a job that names a place for it keeps its state; 0: never
 
     @property
