@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,10 +17,13 @@ __all__ = ["findings", "shown"]
 _COLOURS = {"met": "green", "not met": "red", "not testable": "yellow"}
 WIDEST = 7  # columns beside each other; a table of more is turned on its side if it has few rows
 FEW_ROWS = 3
+MOST_ROWS = 24
+SHOWN_EVIDENCE = 3  # sentences; all are in --json
+INDENT = " " * 14
 
 
-def findings(validation: Validation) -> RenderableType:
-    """All of it."""
+def findings(validation: Validation, *, width: int) -> RenderableType:
+    """All of it, its sentences folded to `width` characters."""
     from rich.console import Group
     from rich.text import Text
 
@@ -31,7 +35,7 @@ def findings(validation: Validation) -> RenderableType:
         "  against ",
         validation.against,
     )
-    parts: list[RenderableType] = ["", heading, _goals(validation.outcomes)]
+    parts: list[RenderableType] = ["", heading, _goals(validation.outcomes, width)]
     for table in validation.tables:
         if table.rows:
             parts += ["", Text(table.title, "bold"), _grid(table)]
@@ -39,10 +43,9 @@ def findings(validation: Validation) -> RenderableType:
     return Group(*parts, "")
 
 
-def _goals(outcomes: tuple[Outcome, ...]) -> RenderableType:
-    """Each with its reason on the line below."""
+def _goals(outcomes: tuple[Outcome, ...], width: int) -> RenderableType:
+    """Each with its reason on the lines below."""
     from rich.console import Group
-    from rich.padding import Padding
     from rich.text import Text
 
     lines: list[RenderableType] = []
@@ -51,7 +54,8 @@ def _goals(outcomes: tuple[Outcome, ...]) -> RenderableType:
         verdict = str(outcome.verdict)
         line = Text.assemble((f"{verdict:<14}", _COLOURS[verdict]), (f"{outcome.title:<22}", "bold"), f"{value:<18}")
         lines.append(line.append(f"asked: {outcome.goal}" if outcome.goal else ""))
-        lines.append(Padding(Text("; ".join((outcome.why, *outcome.evidence[:3])), "dim"), (0, 0, 0, 14)))
+        because = "; ".join((outcome.why, *outcome.evidence[:SHOWN_EVIDENCE]))
+        lines.append(Text(fill(because, max(width, 60), initial_indent=INDENT, subsequent_indent=INDENT), "dim"))
     return Group(*lines)
 
 
@@ -68,8 +72,10 @@ def _grid(table: Table) -> RenderableType:
     for place in kept:
         words = any(isinstance(row[place], str) for row in table.rows)
         grid.add_column(_heading(table.columns[place]), justify="left" if words else "right")
-    for row in table.rows:
+    for row in table.rows[:MOST_ROWS]:
         grid.add_row(*(Text(shown(row[place])) for place in kept))
+    if len(table.rows) > MOST_ROWS:
+        grid.add_row(Text(f"and {len(table.rows) - MOST_ROWS} more with --json", "dim"))
     return grid
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -79,15 +79,12 @@ def validate(
     if json:
         emit(found.as_json())
         return
-    console().print(findings_of(found))
-    if out is not None:
-        announce(f"written to {out}")
-
-
-def findings_of(found: Validation) -> Any:
     from reactal.cli.findings import findings
 
-    return findings(found)
+    terminal = console()
+    terminal.print(findings(found, width=terminal.width))
+    if out is not None:
+        announce(f"written to {out}")
 
 
 def _of_campaign(
