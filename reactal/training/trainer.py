@@ -9,14 +9,15 @@ from pytorch_lightning.profilers import SimpleProfiler
 
 from reactal.training.settings import TrainerWords
 
-__all__ = ["lightning_trainer", "where_time_went"]
+__all__ = ["BARE", "lightning_trainer", "where_time_went"]
 
+BARE = TrainerWords()  # nothing is asked of it
 MOST = 5  # actions that are told
 
 
 def lightning_trainer(words: TrainerWords) -> lightning.Trainer:
     """For one epoch of a stream that ends by itself."""
-    if words == TrainerWords():
+    if words == BARE:
         # no logger, no checkpoints, no bar: they cost more than the training of a small molecule
         return lightning.Trainer(accelerator="cpu", devices=1, max_epochs=1, barebones=True)
     return lightning.Trainer(
