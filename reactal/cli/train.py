@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reactal.potentials.committee import Committee
     from reactal.training.member import TrainedMember
     from reactal.training.settings import TrainingSettings
+    from reactal.training.shards import StoredRows
 
 __all__ = ["settings_of_campaign", "train"]
 
@@ -64,17 +65,13 @@ def train(
 
       reactal train labelled.extxyz --out model --committee dropout --members 8 --checkpoints 200
     """
-    import numpy as np
-
-    from reactal.cli.references import labelled_frames
-    from reactal.labeling.quality import weighted
+    from reactal.cli.learnt import learnt_from
 
     if (out / "model.json").exists():
         raise InputError(f"there is a model in {out} already; choose another folder")
-    frames = labelled_frames(dataset, store)
-    order = np.random.default_rng(seed).permutation(len(frames))
-    kept_out = frames[np.sort(order[: round(hold_out * len(frames))])]
-    used = weighted(frames[np.sort(order[round(hold_out * len(frames)) :])])
+    many = _stream_from(campaign)
+    source = learnt_from(dataset, store, hold_out=hold_out, seed=seed, stream_from=many, beside=out)
+    used, kept_out = source.frames, source.kept_out
 
     from reactal.potentials.export import write_committee  # these load torch, which a mistake above need not wait for
     from reactal.potentials.known_states import as_about
@@ -84,19 +81,27 @@ def train(
     settings, warm, start = _plan(used, campaign, wish)
     settings = replace(settings, checkpoint_steps=checkpoints)
     kept = out / CHECKPOINTS if checkpoints else None
-    trained = _train(used, settings, warm, networks=_networks(settings, members), seed=seed, kept=kept)
-    about = {"dataset": dataset, "rows": len(used), "seed": seed, **({"start_from": start} if start else {})}
+    with source.taught(settings) as rows:
+        trained = _train(rows, settings, warm, networks=_networks(settings, members), seed=seed, kept=kept)
+    about = {"dataset": dataset, "rows": source.rows, "seed": seed, **({"start_from": start} if start else {})}
     about |= as_about(used, before=_known_before(start) if settings.architecture.states else ())
     errors = _errors(assemble(trained), kept_out)
     write_committee(out, assemble(trained, **about, **errors))
     if kept is not None:
         rmtree(kept)
     if json:
-        emit({"model": out, "rows": len(used), "members": members, **errors})
+        emit({"model": out, "rows": source.rows, "members": members, **errors})
     else:
         seen = errors.get("held_out", {}).get("force_mae_ev_per_ang")
         said = "" if seen is None else f"; force MAE {seen:.3f} eV/Å on the {len(kept_out)} held out"
-        say(f"{members} members trained on {len(used)} labels{said}\nnext: reactal predict {out} FRAMES --out OUT")
+        say(f"{members} members trained on {source.rows} labels{said}\nnext: reactal predict {out} FRAMES --out OUT")
+
+
+def _stream_from(campaign: Path | None) -> int:
+    """Rows; a data set of so many is not held in memory."""
+    from reactal.config import defaults, load_config
+
+    return int(defaults()["training"]["stream_from"]) if campaign is None else load_config(campaign).training.stream_from
 
 
 @final
@@ -182,12 +187,12 @@ def settings_of_campaign(file: Path, frames: Frames) -> tuple[TrainingSettings, 
 
 
 def _train(
-    frames: Frames, settings: TrainingSettings, warm: list[bytes], *, networks: int, seed: int, kept: Path | None
+    frames: Frames | StoredRows, settings: TrainingSettings, warm: list[bytes], *, networks: int, seed: int, kept: Path | None
 ) -> list[TrainedMember]:
     """One after another. What they kept stays until the model is written: those that were through then are not trained again."""
     from reactal.cli.progress import progress
     from reactal.training.checkpoint import CheckpointPlace
-    from reactal.training.committee import jobs
+    from reactal.training.committee import jobs, train_committee
     from reactal.training.member import run_job
     from reactal.training.seeds import derive_seed
 
@@ -197,6 +202,8 @@ def _train(
     trained = []
     with progress() as shown:
         shown.begin("train", total=networks)
+        if settings.stacked:
+            trained, work = train_committee(work), []
         for job in work:
             trained.append(run_job(job))
             shown.update(len(trained))

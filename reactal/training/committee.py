@@ -12,8 +12,10 @@ from reactal.potentials.committee import Committee
 from reactal.potentials.weights import Member
 from reactal.training.checkpoint import CheckpointPlace
 from reactal.training.member import MemberJob, TrainedMember, run_job
+from reactal.training.module import Diverged
 from reactal.training.settings import TrainingSettings
 from reactal.training.shards import StoredRows
+from reactal.training.stacked import NotStackable, train_stack
 
 __all__ = ["Pending", "Submit", "assemble", "jobs", "streamed", "train_committee"]
 
@@ -21,11 +23,11 @@ __all__ = ["Pending", "Submit", "assemble", "jobs", "streamed", "train_committee
 class Pending(Protocol):
     """A future of `concurrent.futures` or of Dask."""
 
-    def result(self) -> TrainedMember:
-        """Wait for it; raises what the job raised."""
+    def result(self) -> Any:
+        """Wait for it: what the call gave; raises what it raised."""
 
 
-Submit = Callable[[Callable[[MemberJob], TrainedMember], MemberJob], Pending]
+Submit = Callable[[Callable[[Any], Any], Any], Pending]  # a function of one argument, and the argument
 
 
 def jobs(
@@ -70,7 +72,9 @@ def train_committee(work: Sequence[MemberJob], *, submit: Submit | None = None) 
 
     The numbers are the same whichever way. What the jobs kept to go on from is removed when all are through.
     """
-    if submit is None:
+    if len(work) > 1 and work[0].settings.stacked:
+        members = _as_stack(work) if submit is None else submit(_as_stack, work).result()
+    elif submit is None:
         members = [run_job(job) for job in work]
     else:
         pending = [submit(run_job, job) for job in work]
@@ -79,6 +83,16 @@ def train_committee(work: Sequence[MemberJob], *, submit: Submit | None = None) 
         if job.checkpoints is not None:
             job.checkpoints.clear()
     return members
+
+
+def _as_stack(work: Sequence[MemberJob]) -> list[TrainedMember]:
+    """One after another where that cannot be, which the first of them tells."""
+    try:
+        return train_stack(work)
+    except (NotStackable, Diverged) as reason:
+        first, *others = (run_job(job) for job in work)
+        note = f"the members were trained one after another, not as a stack: {reason}"
+        return [replace(first, notes=(*first.notes, note)), *others]
 
 
 def assemble(members: Sequence[TrainedMember], **about: Any) -> Committee:

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import torch
 from torch.func import functional_call
+from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from reactal.potentials.architecture import Architecture
@@ -24,7 +25,7 @@ from reactal.training.beside import loss_beside, tempered
 from reactal.training.compiled import compiled
 from reactal.training.settings import SQUARED, Pair
 
-__all__ = ["LossGradient", "Tensors", "deviations", "eager_gradient", "loss_of", "traced_gradient"]
+__all__ = ["LossGradient", "Tensors", "deviations", "eager_gradient", "loss_of", "stacked_gradient", "traced_gradient"]
 
 Tensors = Sequence[torch.Tensor]
 LossGradient = Callable[[TrainingBatch], tuple[torch.Tensor, Tensors]]
@@ -103,11 +104,51 @@ def traced_gradient(
     return step
 
 
+def stacked_gradient(
+    architecture: Architecture, example: Sequence[TrainingBatch], *, weights: Pair, widths: Pair = SQUARED
+) -> Callable[[Tensors, Sequence[TrainingBatch]], tuple[torch.Tensor, Tensors]]:
+    """As `traced_gradient`, for several networks at once, of which each has a batch: from stacks of their weights (members, ...)
+    to losses (members,) and stacks of slopes."""
+    shapes = tuple(tuple(tensor.shape) for tensor in _flat(example[0]))
+    replay = _stack_trace(architecture, shapes, weights, widths, len(example))
+
+    def step(stacks: Tensors, batches: Sequence[TrainingBatch]) -> tuple[torch.Tensor, Tensors]:
+        flat = [torch.stack(tensors) for tensors in zip(*(_flat(batch) for batch in batches), strict=True)]
+        with torch.no_grad():
+            losses, *slopes = replay(*stacks, *flat)
+        return losses, slopes
+
+    return step
+
+
 @lru_cache(maxsize=16)
 def _trace(
     architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: Pair, widths: Pair, machine_code: bool
 ) -> Callable[..., Tensors]:
     """Of no network in particular: parameters and batch are its arguments, so members and iterations share it."""
+    graph, plain = _graph(architecture, shapes, weights, widths)
+    return compiled(graph, plain) if machine_code else _replayed(graph, plain)
+
+
+@lru_cache(maxsize=4)
+def _stack_trace(
+    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: Pair, widths: Pair, members: int
+) -> Callable[..., Tensors]:
+    """As `_trace`, of stacks of all its arguments."""
+    graph, plain = _graph(architecture, shapes, weights, widths)
+    stacks = tuple(torch.stack([tensor] * members) for tensor in plain)
+    return _replayed(make_fx(torch.vmap(graph))(*stacks), stacks)
+
+
+def _replayed(graph: GraphModule, example: Tensors) -> Callable[..., Tensors]:
+    replay: Callable[..., Tensors] = torch.jit.freeze(torch.jit.trace(graph, tuple(example), check_trace=False).eval())
+    return replay
+
+
+def _graph(
+    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: Pair, widths: Pair
+) -> tuple[GraphModule, Tensors]:
+    """Loss and slopes as plain operations, and arguments of the shapes that it is for."""
     network = EnergyNetwork(architecture)
     names = [name for name, _ in network.named_parameters()]
 
@@ -124,11 +165,7 @@ def _trace(
 
     example = [*(p.detach().clone().requires_grad_(True) for p in network.parameters()), *_example(shapes)]
     graph = make_fx(step)(*example)
-    plain = tuple(tensor.detach() for tensor in example)
-    if machine_code:
-        return compiled(graph, plain)
-    replay: Callable[..., Tensors] = torch.jit.freeze(torch.jit.trace(graph, plain, check_trace=False).eval())
-    return replay
+    return graph, tuple(tensor.detach() for tensor in example)
 
 
 def _flat(batch: TrainingBatch) -> list[torch.Tensor]:

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,13 +14,14 @@ from typing import Protocol, final
 
 import numpy as np
 import pyarrow as pa
+import pytorch_lightning as lightning
 
 from reactal.chem import Frames
 from reactal.errors import ConfigError, TooFewLabels, TrainingDiverged
 from reactal.potentials.schnetpack import EnergyNetwork, build_network
 from reactal.potentials.threads import torch_threads
 from reactal.potentials.weights import Member
-from reactal.training.batches import Batches, TrainingBatch
+from reactal.training.batches import TrainingBatch
 from reactal.training.buckets import replayed
 from reactal.training.checkpoint import CheckpointPlace, Checkpoints, TrainingState
 from reactal.training.compiled import NotCompiled
@@ -32,9 +33,9 @@ from reactal.training.module import CurvePoint, Diverged, MemberModule, Memory, 
 from reactal.training.settings import TrainerWords, TrainingSettings
 from reactal.training.shards import StoredRows
 from reactal.training.streaming import streamed_lesson
-from reactal.training.trainer import lightning_trainer, where_time_went
+from reactal.training.trainer import BARE, lightning_trainer, where_time_went
 
-__all__ = ["MemberJob", "TrainedMember", "run_job", "train_member"]
+__all__ = ["MemberJob", "TrainedMember", "beginning", "fit", "quiet", "run_job", "train_member"]
 
 
 @final
@@ -107,12 +108,23 @@ def run_job(job: MemberJob, *, progress: Progress | None = None) -> TrainedMembe
     """Train the member that the job describes, from where an earlier run of the same job was killed."""
     kept = job.checkpoints is not None and job.settings.checkpoint_steps
     checkpoints = Checkpoints(job.checkpoints, job.digest) if job.checkpoints is not None and kept else None
-    if job.stored is None:
-        with pa.ipc.open_stream(job.rest) as reader:
-            teach = _in_memory(Frames.from_arrow(reader.read_all()), job.settings, seed=job.seed)
-    else:
-        teach = partial(streamed_lesson, job.stored, job.settings, seed=job.seed)
-    return _train(teach, job.settings, seed=job.seed, warm_start=job.warm_start, progress=progress, checkpoints=checkpoints)
+    return _train(
+        _teacher(job), job.settings, seed=job.seed, warm_start=job.warm_start, progress=progress, checkpoints=checkpoints
+    )
+
+
+def _teacher(job: MemberJob) -> Teach:
+    if job.stored is not None:
+        return partial(streamed_lesson, job.stored, job.settings, seed=job.seed)
+    with pa.ipc.open_stream(job.rest) as reader:
+        return _in_memory(Frames.from_arrow(reader.read_all()), job.settings, seed=job.seed)
+
+
+def beginning(job: MemberJob) -> tuple[Lesson, EnergyNetwork]:
+    """What the job's member is taught, and the network as it starts."""
+    start = None if job.warm_start is None else _start(job.warm_start, job.settings)
+    lesson = _teacher(job)(start=start)
+    return lesson, build_network(job.settings.architecture, seed=job.seed) if start is None else start.network
 
 
 def train_member(
@@ -171,7 +183,8 @@ def _train(
                 keep=None if checkpoints is None else partial(_keep, checkpoints, attempt),
             )
             try:
-                notes += _fit(module, lesson.stream.after(module.done), words=settings.trainer)
+                if module.done < module.steps:  # or it was killed, or its answer was lost, after its last step
+                    notes += fit(module, lesson.stream.after(module.done), words=settings.trainer)
             except Diverged as reason:
                 last = reason
                 notes.append(f"diverged ({reason}) at the learning rate {module.learning_rate:g}")
@@ -225,7 +238,7 @@ def _traced(
 ) -> LossGradient:
     """For batches of the example's shape; as machine code where there are steps enough to repay compiling it."""
     make = partial(traced_gradient, network, example, weights=settings.loss_weights, widths=settings.loss_widths)
-    with _quiet():
+    with quiet():
         if settings.compile_from and steps >= settings.compile_from:
             try:
                 return make(machine_code=True)
@@ -234,17 +247,18 @@ def _traced(
         return make()
 
 
-def _fit(module: MemberModule, stream: Batches, *, words: TrainerWords) -> tuple[str, ...]:
-    if module.done == module.steps:
-        return ()  # it was killed, or its answer was lost, after its last step
-    with _quiet():
+def fit(
+    module: lightning.LightningModule, stream: Iterable[object], *, words: TrainerWords = BARE
+) -> tuple[str, ...]:
+    """Train the module on the batches of the stream, in silence; what there is to tell of it."""
+    with quiet():
         trainer = lightning_trainer(words)
         trainer.fit(module, train_dataloaders=stream)
     return where_time_went(trainer)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Lightning tells of devices and tips on every start, which buries a campaign's own progress."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning")]
     before = [logger.level for logger in loggers]
