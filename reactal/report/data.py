@@ -172,13 +172,17 @@ class LabelCounts:
 @final
 @dataclass(frozen=True)
 class RandomArm:
-    """Force MAE of the recent random structures with its 95 % interval."""
+    """Force MAE of the recent random structures with its 95 % interval; labels that choosing has saved against drawing lots, an
+    estimate with its 95 % interval."""
 
     n: int = 0
     force_mae: float | None = None
     low: float | None = None
     high: float | None = None
     limit: float | None = None
+    saved: float | None = None
+    saved_low: float | None = None
+    saved_high: float | None = None
 
 
 @final

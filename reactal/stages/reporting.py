@@ -120,7 +120,17 @@ def _uncertainty(bench: Bench, state: CampaignState, album: Album) -> Uncertaint
 def _random_arm(bench: Bench, summary: Mapping[str, Any]) -> RandomArm:
     arm = summary["random_arm"]
     low, high = arm["ci95"] or (None, None)
-    return RandomArm(arm["n"], arm["force_mae_ev_per_ang"], low, high, bench.config.verification.random_arm_mae)
+    saved_low, saved_high = arm["labels_saved"]["ci95"] or (None, None)
+    return RandomArm(
+        n=arm["n"],
+        force_mae=arm["force_mae_ev_per_ang"],
+        low=low,
+        high=high,
+        limit=bench.config.verification.random_arm_mae,
+        saved=arm["labels_saved"]["estimate"],
+        saved_low=saved_low,
+        saved_high=saved_high,
+    )
 
 
 def _trust_region(bench: Bench, summary: Mapping[str, Any]) -> TrustRegion:
