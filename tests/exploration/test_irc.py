@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from reactal.chem import Frames, Structure
-from reactal.exploration.bonds import same_bonds
+from reactal.exploration.bonds import bonds, same_bonds
 from reactal.exploration.irc import IrcSettings, follow_irc, follow_ircs
 from reactal.exploration.modes import masses_of
 from reactal.exploration.saddle import SaddlePoint, find_saddle
+from reactal.potentials.xtb import XtbPotential
 from tests.exploration.surfaces import WELLS, BySize, Surface, h3, hcch, leps, leps_saddle, rotor
 
 ON_THE_WAY = 0.005  # angstrom, of an atom
 STEP = 0.1  # u^1/2 angstrom
+ALONG = 0.995  # cosine between the path and the force
 MIXED = h3(*([leps_saddle()[0]] * 2), bend=0.03)
 
 
@@ -78,3 +80,23 @@ def test_what_gives_no_number_ends_the_side_by_name() -> None:
     sides = follow_irc(Surface(lambda x: leps(x) * np.nan), MIXED, saddle)
     assert [side.arrived for side in sides] == [False, False]
     assert all("no finite" in side.ended for side in sides)
+
+
+def test_path_runs_along_the_mass_weighted_force_on_xtb() -> None:
+    """What defines the coordinate, for unlike masses: HCN to HNC on GFN2-xTB, both ends reached."""
+    bent = Structure.from_symbols(["H", "C", "N"], [[1.1, 0.0, 0.45], [0, 0, 0], [0, 0, 1.19]])
+    potential = XtbPotential()
+    saddle = find_saddle(potential, bent, bent.positions)
+    assert saddle.first_order
+    sides = follow_irc(potential, bent, saddle, settings=IrcSettings(step=STEP))
+    root = np.sqrt(masses_of(bent.numbers))[:, None]
+    for side in sides:
+        assert side.arrived
+        rows = np.arange(2, min(10, len(side.positions) - 2))
+        forces = potential.predict(Frames.repeat(bent, side.positions[rows])).forces.reshape(len(rows), 3, 3)
+        for row, force in zip(rows, forces, strict=True):
+            way = ((side.positions[row + 1] - side.positions[row - 1]) * root).reshape(-1)
+            pull = (force / root).reshape(-1)
+            assert way @ pull / (np.linalg.norm(way) * np.linalg.norm(pull)) > ALONG
+    reached = {bonds(bent.moved(side.end)) for side in sides}
+    assert reached == {frozenset({(0, 1), (1, 2)}), frozenset({(0, 2), (1, 2)})}
