@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import typer
 
 import reactal
-from reactal.cli import dataset, labels
+from reactal.cli import dataset, labels, search
 from reactal.cli.compare import compare
 from reactal.cli.control import amend, pause, resume
 from reactal.cli.deploy import deploy
@@ -60,7 +60,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
 for group, commands in _COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)
-for group_of_commands in (labels.app, dataset.app):
+for group_of_commands in (labels.app, dataset.app, search.app):
     app.add_typer(group_of_commands, rich_help_panel=_STAGES)
 
 
