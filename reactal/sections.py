@@ -51,7 +51,7 @@ class TheorySection(Section):
 class Seeding(Section):
     relax_steps: Annotated[int, Field(ge=0)]
     relax_force: Positive
-    path: Literal["xtb", "routes", "geodesic"]
+    path: Literal["xtb", "geodesic"]
     images: Annotated[int, Field(ge=5)]
     jitter: Annotated[float, Field(ge=0, le=0.2)]
     rattle: Annotated[float, Field(ge=0, le=0.2)]
@@ -133,6 +133,7 @@ class SelectionSection(Section):
     strategy: Annotated[str, AfterValidator(_known_strategy)]
     strategy_settings: dict[str, bool | int | float | str]
     space: Literal["distances", "latent"]
+    from_store: bool
 
 
 class CalibrationSection(Section):

@@ -20,6 +20,7 @@ from reactal.selection.by_strategy import select_by
 from reactal.stages.bench import Bench
 from reactal.stages.columns import ByStrategy, by_strategy
 from reactal.stages.label import MODE, SADDLE
+from reactal.stages.stand_ins import with_stand_ins
 from reactal.stages.valley import VALLEY
 from reactal.stages.ways import WAY
 
@@ -56,6 +57,8 @@ def select(bench: Bench, state: CampaignState, wanted: Select) -> BatchChosen:
         on_ways = state.ways is not None  # it came so far before, and the ways down did not hold
         picks.choose(size - len(picks), roles=FOCUS if wanted.focus and not on_ways else PATH)
     batch = picks.batch()
+    if bench.config.selection.from_store:
+        batch = with_stand_ins(bench, state, batch, dataset)
     event = BatchChosen(
         iteration=iteration + 1,
         batch=bench.pools.put(batch),

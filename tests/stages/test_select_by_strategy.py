@@ -51,8 +51,10 @@ def weights() -> dict[str, bytes]:
 def choose(bench: Bench, request: pytest.FixtureRequest, weights: dict[str, bytes]) -> Choose:
     """The batch of a named strategy and what was dropped, from a pool with a band and a trained committee."""
 
-    def chosen(strategy: str, pool: Frames, *, space: str = "distances", **settings: object) -> tuple[Frames, dict[str, int]]:
-        update = {"strategy": strategy, "strategy_settings": settings, "space": space}
+    def chosen(
+        strategy: str, pool: Frames, *, space: str = "distances", from_store: bool = False, **settings: object
+    ) -> tuple[Frames, dict[str, int]]:
+        update = {"strategy": strategy, "strategy_settings": settings, "space": space, "from_store": from_store}
         section = bench.config.selection.model_copy(update=update)
         mine = bench_of(bench.config.model_copy(update={"selection": section}), request)
         known = pool_of([REACTANT], ["relax"], arm=["seed"], iteration=[0])
@@ -107,6 +109,26 @@ def test_the_latent_space_is_another_space(choose: Choose) -> None:
         for batch, _ in (choose("farthest", pool, space=space) for space in ("distances", "latent"))
     ]
     assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize("strategy", [BAND, "disagreement"])
+def test_a_label_of_the_store_stands_in_for_what_is_nearly_the_same(choose: Choose, bench: Bench, strategy: str) -> None:
+    """Another campaign has labelled each candidate, turned and moved by less than near-duplicates are apart."""
+    pool = candidates()
+    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
+    shift = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.2 * bench.config.selection.duplicate], [0.0, 0.0, 0.0]])
+    others = [one.moved((one.positions + shift) @ turn.T) for one in pool.structures()]
+    plain, _ = choose(strategy, pool)
+    list(bench.label_pool().label(others))
+    batch, _ = choose(strategy, pool, from_store=True)
+    labelled_there = {one.key for one in others}
+    for row in range(SIZE):
+        stands_in = batch.structure(row).key in labelled_there
+        assert stands_in is (batch.extra["arm"][row] == "active")
+        assert stands_in or batch.structure(row).key == plain.structure(row).key
+    assert len({batch.structure(row).key for row in range(SIZE)}) == SIZE
+    changed = batch.extra["arm"] == "active"
+    assert (batch.energy[changed] != plain.energy[changed]).all()
 
 
 def test_what_a_round_has_yielded(bench: Bench) -> None:
