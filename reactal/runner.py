@@ -18,7 +18,7 @@ from reactal.errors import DriverConflict, InputError, ObjectNotFound, ScienceCh
 from reactal.progress import NoProgress, Progress
 from reactal.stages.bench import Bench
 from reactal.stages.carry_out import carry_out
-from reactal.stages.summary import summarize
+from reactal.stages.summary import batch_progress, summarize
 from reactal.stages.track import campaign_run, publish, track
 from reactal.store.journal import Journal
 from reactal.store.lease import Lease
@@ -70,6 +70,14 @@ class Campaign:
     def summary(self) -> dict[str, Any]:
         """The one JSON object that says how the campaign stands."""
         return summarize(self._workshop.bench, self.events, self._state, folder=self.folder, tracking=self._tracking())
+
+    @property
+    def at_work(self) -> dict[str, Any] | None:
+        """The driver that lives, by `host` and `pid`, and how much of its batch is labelled; None where nobody drives."""
+        holder = self._lease.holder()
+        if holder is None:
+            return None
+        return {"host": holder["host"].partition("pid:")[0], "pid": holder["pid"], **batch_progress(self.bench, self._state)}
 
     @property
     def folder(self) -> Path:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
-from reactal.cli.output import JsonOption, emit, say
+from reactal.cli.output import JsonOption, console, emit, say
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import RenderableType
+
     from reactal.chem import Frames
     from reactal.potentials.committee import Committee
+
+    Floats = NDArray[np.float64]
 
 __all__ = ["predict"]
 
 FORCE_ERROR = 1.0  # eV/angstrom; exploration.trust_error of a campaign
+MOST_LINES = 20  # of the table; the file has them all
 UNCALIBRATED_TRUST = 1.0  # eV/angstrom of disagreement; exploration.trust of a campaign
 
 
@@ -74,14 +82,78 @@ def predict(
     write_frames(out, replace(geometries, energy=prediction.energy, forces=prediction.forces).with_extra(**columns))
     outside = [int(i) for i in range(len(geometries)) if not inside[i]]
     if json:
-        emit({**_listed(geometries, prediction.energy, columns), "trust": trust.as_json(), "outside": outside, "out": out})
+        emit(
+            {
+                **_listed(geometries, prediction.energy, prediction.forces, columns),
+                "trust": trust.as_json(),
+                "outside": outside,
+                "out": out,
+            }
+        )
     else:
+        console().print(_table(geometries, prediction.energy, prediction.forces, columns))
         limit = f"disagreement up to {trust.disagreement:.2f} eV/Å" + ("" if trust.factor else ", not calibrated")
         say(f"{len(geometries)} predicted, {len(outside)} outside the trust region ({limit}); written to {out}")
 
 
-def _listed(geometries: Frames, energy: Any, columns: dict[str, Any]) -> dict[str, Any]:
-    return {"n": len(geometries), "energy_ev": energy.tolist(), **{name: column.tolist() for name, column in columns.items()}}
+def _table(geometries: Frames, energy: Floats, forces: Floats, columns: Mapping[str, Floats]) -> RenderableType:
+    """One line a structure; of many the first ones and, where they are not among them, the most doubtful."""
+    import numpy as np
+    from rich.table import Table
+
+    from reactal.chem.elements import formula
+    from reactal.units import KCAL_PER_MOL
+
+    bound = columns.get("force_error_bound")
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    table.add_column(justify="right")
+    table.add_column("atoms", vertical="bottom")
+    numbers = ("energy", "eV"), ("above\nthe first", "kcal/mol"), ("spread", "kcal/mol"), ("largest\nforce", "eV/Å")
+    doubts = ("disagree-\nment", "eV/Å"), *((("error\nat most", "eV/Å"),) if bound is not None else ())
+    for name, unit in (*numbers, *doubts):
+        table.add_column(f"{name}\n[not bold dim]{unit}[/]", justify="right", vertical="bottom", no_wrap=True)
+    table.add_column("trusted", vertical="bottom")
+    largest = geometries.per_structure_max(np.linalg.norm(forces, axis=1))
+    rows = _worth_listing(columns["disagreement"])
+    for before, row in zip([-1, *rows], rows, strict=False):
+        if row > before + 1:
+            table.add_row("…")
+        atoms = formula(tuple(geometries.numbers[geometries.atoms(row)].tolist()))
+        same = geometries.sizes[row] == geometries.sizes[0] and atoms == formula(
+            tuple(geometries.numbers[geometries.atoms(0)].tolist())
+        )
+        cells = [str(row), atoms, f"{energy[row]:.4f}"]
+        cells += [f"{(energy[row] - energy[0]) / KCAL_PER_MOL:.2f}" if same else "–"]
+        cells += [
+            f"{columns['energy_spread'][row] / KCAL_PER_MOL:.2f}",
+            f"{largest[row]:.3f}",
+            f"{columns['disagreement'][row]:.3f}",
+        ]
+        cells += [f"{bound[row]:.3f}"] if bound is not None else []
+        table.add_row(*cells, "[green]inside[/]" if columns["inside"][row] else "[red]outside[/]")
+    return table
+
+
+def _worth_listing(disagreement: Floats) -> list[int]:
+    """Rows, ascending."""
+    import numpy as np
+
+    if len(disagreement) <= MOST_LINES:
+        return list(range(len(disagreement)))
+    doubtful = np.argsort(disagreement)[::-1][: MOST_LINES // 2].tolist()
+    return sorted({*range(MOST_LINES // 2), *doubtful})
+
+
+def _listed(geometries: Frames, energy: Floats, forces: Floats, columns: Mapping[str, Floats]) -> dict[str, Any]:
+    import numpy as np
+
+    largest = geometries.per_structure_max(np.linalg.norm(forces, axis=1))
+    return {
+        "n": len(geometries),
+        "energy_ev": energy.tolist(),
+        "force_max_ev_per_ang": largest.tolist(),
+        **{name: column.tolist() for name, column in columns.items()},
+    }
 
 
 def _opened(model: str, force_error: float) -> tuple[Committee, _Trust]:

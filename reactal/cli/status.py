@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reactal.cli.output import JsonOption, SetOption, announce, console, emit, say
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from reactal.campaign.decide import Action
 
 __all__ = ["report", "status", "words_for"]
@@ -17,23 +21,70 @@ __all__ = ["report", "status", "words_for"]
 CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN.yaml", help="The campaign file.")]
 
 
-def status(campaign: CampaignFile, settings: SetOption = None, json: JsonOption = False) -> None:
-    """How a campaign stands and what it would do next.
+def status(
+    campaign: CampaignFile,
+    watch: Annotated[
+        float | None, typer.Option(min=0.5, metavar="SECONDS", help="Look again every so often until it ends.")
+    ] = None,
+    settings: SetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How a campaign stands, how fast it goes, what it has cost, and what it would do next.
 
     Reads only, so it may be asked while the campaign runs.
 
-    [bold]Example[/bold]: reactal status sn2/campaign.yaml
-    """
-    from reactal.cli.verdict import verdict
-    from reactal.runner import Campaign
+    [bold]Examples[/bold]
 
-    with Campaign(campaign, settings=settings or ()) as driver:
-        following = words_for(driver.next_action())
-        summary = {**driver.summary(), "next": following, "events": driver.state.events}
+      reactal status sn2/campaign.yaml
+
+      reactal status sn2/campaign.yaml --watch 5
+    """
+    from reactal.errors import InputError
+
+    if json and watch is not None:
+        raise InputError("--watch is for people and --json for programs; give one of them")
+    summary = _asked(campaign, settings or ())
     if json:
         emit(summary)
+    elif watch is None:
+        console().print(_shown(campaign, summary))
     else:
-        console().print(verdict(summary, file=campaign, following=following))
+        _watched(campaign, settings or (), summary, every=watch)
+
+
+def _asked(campaign: Path, settings: Sequence[str]) -> dict[str, Any]:
+    from reactal.runner import Campaign
+
+    with Campaign(campaign, settings=settings) as driver:
+        following = words_for(driver.next_action())
+        return {**driver.summary(), "next": following, "events": driver.state.events, "driver": driver.at_work}
+
+
+def _shown(campaign: Path, summary: Mapping[str, Any]) -> RenderableType:
+    from reactal.cli.verdict import verdict
+
+    return verdict(summary, file=campaign, following=summary["next"])
+
+
+def _watched(campaign: Path, settings: Sequence[str], summary: Mapping[str, Any], *, every: float) -> None:
+    """On a terminal one picture that changes; into a file one more whenever something has happened."""
+    import time
+
+    from rich.live import Live
+
+    screen, seen = console(), None
+    with Live(_shown(campaign, summary), console=screen, auto_refresh=False) if screen.is_terminal else nullcontext() as live:
+        while True:
+            news = summary["events"], (summary["driver"] or {}).get("batch_done")
+            if live is not None:
+                live.update(_shown(campaign, summary), refresh=True)
+            elif news != seen:
+                screen.print(_shown(campaign, summary))
+            if summary["verdict"] not in ("running", "paused"):
+                return
+            seen = news
+            time.sleep(every)
+            summary = _asked(campaign, settings)
 
 
 def report(

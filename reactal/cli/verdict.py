@@ -37,7 +37,27 @@ def lines(summary: Summary) -> list[tuple[str, str]]:
         rows += _barrier(barrier, summary["tolerance"], program)
     rows += _labels(summary) + _arm(summary["random_arm"]) + _trust(summary["trust_region"])
     rows.append(("time", _time(summary["seconds"])))
-    return rows + _places(summary)
+    return rows + _cost(summary) + _ahead(summary) + _places(summary)
+
+
+def _cost(summary: Summary) -> list[tuple[str, str]]:
+    cost = summary.get("cost")
+    if not cost or cost["core_hours"] < 0.5 / 3600.0:
+        return []
+    text = f"{duration(3600.0 * cost['core_hours'])} of core time for labels"
+    return [("cost", f"{text}, {cost['money']:.2g} at {cost['price_per_core_hour']:g} a core-hour")]
+
+
+def _ahead(summary: Summary) -> list[tuple[str, str]]:
+    """Pace and the latest end, while it is under way."""
+    outlook = summary.get("outlook")
+    if not outlook or outlook["seconds_left_at_most"] is None:
+        return []
+    pace = f"{duration(outlook['seconds_per_round'])} and {outlook['labels_per_round']:.0f} labels a round"
+    if outlook["labels_per_hour"] is not None:
+        pace += f", {outlook['labels_per_hour']:.0f} labels an hour while it labels"
+    end = f"at most {duration(outlook['seconds_left_at_most'])} at this pace, and less if it is verified before"
+    return [("pace", pace), ("left", end)]
 
 
 def _places(summary: Summary) -> list[tuple[str, str]]:
@@ -156,9 +176,19 @@ def verdict(summary: Summary, *, file: Path | str, following: str | None = None)
     for name, text in lines(summary):
         table.add_row(name, Text(text))
     if following:
-        table.add_row("doing next", Text(following))
+        heading_now, doing = _doing(summary, following)
+        table.add_row(heading_now, Text(doing))
     table.add_row("type next", Text(next_step(summary, file), "bold"))
     return Group("", heading, table, "")
+
+
+def _doing(summary: Summary, following: str) -> tuple[str, str]:
+    """What a driver is at, or what the next one would begin with."""
+    driver = summary.get("driver")
+    if driver is None:
+        return "doing next", following
+    done = f" ({driver['batch_done']} of {driver['batch']} done)" if driver["batch"] else ""
+    return "doing now", f"{following}{done}; process {driver['pid']} on {driver['host']}"
 
 
 def markdown(summary: Summary) -> str:

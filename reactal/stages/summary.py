@@ -11,11 +11,12 @@ from reactal.campaign.events import Event, Labelled, SaddleTest, WayTest
 from reactal.campaign.state import CampaignState
 from reactal.selection.control import Saved, labels_saved
 from reactal.stages.bench import Bench
+from reactal.stages.outlook import cost, outlook
 from reactal.uncertainty.bounds import promise
 from reactal.uncertainty.interval import force_mae_ci
 from reactal.uncertainty.reliability import Reliability, drift
 
-__all__ = ["STAGES", "summarize"]
+__all__ = ["STAGES", "batch_progress", "summarize"]
 
 STAGES: Mapping[str, str] = {  # what the events are called in front of people
     "seeded": "seed",
@@ -75,11 +76,22 @@ def summarize(
         "iterations": state.iteration,
         "seconds": {**seconds, "total": round(state.wall_seconds, 3)},
         "core_hours": state.core_seconds / 3600.0,
+        "cost": cost(state, config),
+        "outlook": outlook(events, state, config),
         "report": str(report) if report.is_file() else None,
         "store": config.store,
         "model": bench.models.url(state.trained.model) if state.trained else None,
         "mlflow": dict(tracking),
     }
+
+
+def batch_progress(bench: Bench, state: CampaignState) -> dict[str, Any]:
+    """How many structures of the batch under way have a label or a failure; zeros between batches."""
+    if state.pending is None:
+        return {"batch": 0, "batch_done": 0}
+    batch = bench.pools.get(state.pending.batch)
+    keys = [batch.structure(row).key for row in range(len(batch))]
+    return {"batch": len(keys), "batch_done": len(bench.labels.get_many(bench.theory.fingerprint, keys))}
 
 
 def _barrier(state: CampaignState, test: SaddleTest) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Lease:
     def acquire(self) -> None:
         """`DriverConflict` where another driver lives; nothing is written then."""
         last = max(self._epochs(), default=0)
-        if last and (holder := self._living(last)) is not None:
+        if (holder := self.holder()) is not None:
             raise DriverConflict(
                 f"another driver (process {holder['pid']} on {holder['host']}) is at work on {self._prefix} in "
                 f"{self._objects.url}; wait for it, or stop it and start again"
@@ -45,6 +45,11 @@ class Lease:
             raise DriverConflict(f"another driver took {self._prefix} in {self._objects.url} this moment; let that one go on")
         self._epoch = last + 1
         threading.Thread(target=self._renew, name="lease", daemon=True).start()
+
+    def holder(self) -> dict[str, Any] | None:
+        """The driver that lives, by host, pid and the time at which it began; None where nobody drives."""
+        last = max(self._epochs(), default=0)
+        return self._living(last) if last else None
 
     def release(self) -> None:
         """Free it; may be called twice, and without having acquired."""

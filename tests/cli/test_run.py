@@ -85,6 +85,8 @@ def test_report_is_written_where_it_says(finished: Path, capfd: pytest.CaptureFi
     assert answer.code == 0
     assert Path(answer.json["report"]).read_text().lstrip().lower().startswith("<!doctype html")
     assert json.loads(Path(answer.json["figures"]).read_text())
+    assert {Path(file).suffix for file in answer.json["files"]} == {".html", ".json", ".svg", ".png", ".md", ".gz"}
+    assert all(Path(file).is_file() for file in answer.json["files"])
 
 
 @pytest.mark.slow
@@ -93,6 +95,18 @@ def test_model_of_a_campaign_predicts(finished: Path, capfd: pytest.CaptureFixtu
     answer = reactal(capfd, "predict", finished, finished.with_name("r.xyz"), "--out", out, "--json")
     assert answer.code == 0, answer.err
     assert answer.json["n"] == 1 and out.is_file()
+    told = reactal(capfd, "predict", finished, finished.with_name("r.xyz"), "--out", out)
+    for heading in ("atoms", "energy", "largest", "disagree-", "trusted", "H3"):
+        assert heading in told.out, heading
+    assert f"{answer.json['energy_ev'][0]:.4f}" in told.out and "1 predicted" in told.out
+
+
+@pytest.mark.slow
+def test_watching_ends_with_the_campaign(finished: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    answer = reactal(capfd, "status", finished, "--watch", "0.5")
+    assert answer.code == 0 and answer.out.count("doing next") == 1
+    refused = reactal(capfd, "status", finished, "--watch", "1", "--json")
+    assert refused.code == 2 and "--watch is for people" in refused.json["error"]
 
 
 def test_status_of_a_campaign_that_has_not_begun(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -94,3 +94,26 @@ def test_nothing_known_yet_leaves_no_line() -> None:
 def test_too_few_points_have_no_interval() -> None:
     said = dict(lines(summary(random_arm={"n": 1, "force_mae_ev_per_ang": 0.2, "ci95": None})))
     assert said["random arm"] == "0.200 eV/Å force MAE on 1 at random"
+
+
+OUTLOOK = {"labels_per_hour": 900.0, "seconds_per_round": 130.0, "labels_per_round": 10.0, "seconds_left_at_most": 520.0}
+
+
+def test_pace_and_the_latest_end_are_said_while_it_is_under_way() -> None:
+    said = dict(lines(summary(verdict="running", outlook=OUTLOOK)))
+    assert said["pace"] == "2 min 10 s and 10 labels a round, 900 labels an hour while it labels"
+    assert said["left"].startswith("at most 8 min 40 s at this pace")
+    assert "left" not in dict(lines(summary(outlook=OUTLOOK | {"seconds_left_at_most": None})))
+
+
+def test_cost_is_said_in_core_time_and_money() -> None:
+    cost = {"core_hours": 0.5, "money": 0.025, "price_per_core_hour": 0.05}
+    assert dict(lines(summary(cost=cost)))["cost"] == "30 min 00 s of core time for labels, 0.025 at 0.05 a core-hour"
+
+
+def test_a_driver_at_work_is_named_with_its_batch() -> None:
+    driver = {"host": "node7", "pid": 4711, "batch": 20, "batch_done": 12}
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(verdict(summary(verdict="running", driver=driver), file="c.yaml", following="label the batch that was chosen"))
+    text = " ".join(console.export_text().split())
+    assert "doing now label the batch that was chosen (12 of 20 done); process 4711 on node7" in text
