@@ -51,7 +51,7 @@ class TheorySection(Section):
 class Seeding(Section):
     relax_steps: Annotated[int, Field(ge=0)]
     relax_force: Positive
-    path: Literal["xtb", "geodesic"]
+    path: Literal["xtb", "routes", "geodesic"]
     images: Annotated[int, Field(ge=5)]
     jitter: Annotated[float, Field(ge=0, le=0.2)]
     rattle: Annotated[float, Field(ge=0, le=0.2)]
