@@ -39,6 +39,7 @@ def routes(
     images: Annotated[int, typer.Option(min=5, help="Images of a path, ends included.")] = 13,
     tries: Annotated[int, typer.Option(min=1, help="Geodesic first paths, each knocked harder than the one before.")] = 3,
     mappings: Annotated[int, typer.Option(min=0, help="Products with like atoms exchanged, beside the one given.")] = 2,
+    sparing: Annotated[bool, typer.Option("--sparing", help="Saddles without Hessians: cheaper from ten atoms on.")] = False,
     charge: ChargeOption = None,
     multiplicity: MultiplicityOption = None,
     seed: SeedOption = 0,
@@ -70,7 +71,7 @@ def routes(
     state = state_of_model(potential, charge, multiplicity)
     ends = read_structure(reactant, **state), read_structure(product, **state)
     check_ends(*ends)
-    settings = RouteSettings(method=method, images=images, tries=tries, mappings=mappings)
+    settings = RouteSettings(method=method, images=images, tries=tries, mappings=mappings, sparing=sparing)
     found = find_routes(potential, *ends, settings=settings, rng=np.random.default_rng(seed))
     write_frames(out, _route_frames(found))
     listed = [_route_line(route) for route in found]

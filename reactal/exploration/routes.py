@@ -50,6 +50,7 @@ class RouteSettings:
     band_steps: int = 150
     cap: float = float("inf")  # eV/angstrom of disagreement at which a band stops
     deep: float = 0.065  # eV; a shallower valley is no intermediate
+    sparing: bool = False  # saddles without Hessians on the way
     splits: int = 2  # of a path at its valleys, and of its legs at theirs
 
 
@@ -195,7 +196,7 @@ def _legs(
         _valleys(potential, template, band, settings) if splits else () for (template, _), band in zip(paths, bands, strict=True)
     ]
     whole = [i for i, found in enumerate(valleys) if not found]
-    done = dict(zip(whole, _joined(potential, [(paths[i][0], bands[i]) for i in whole]), strict=True))
+    done = dict(zip(whole, _joined(potential, [(paths[i][0], bands[i]) for i in whole], settings), strict=True))
     pieces: list[tuple[int, Structure, Floats]] = []
     for i, found in enumerate(valleys):
         template, last = paths[i][0], paths[i][0].moved(bands[i].positions[-1])
@@ -225,9 +226,10 @@ def _valleys(potential: Potential, template: Structure, band: Band, settings: Ro
     return tuple(out)
 
 
-def _joined(potential: Potential, bands: Sequence[tuple[Structure, Band]]) -> list[Leg]:
+def _joined(potential: Potential, bands: Sequence[tuple[Structure, Band]], settings: RouteSettings) -> list[Leg]:
     """The saddle at the top of each band, and whether the ways down from it reach the band's ends."""
-    limits = SaddleLimits(energy=2.0, disagreement=float("inf"))
+    every = 0 if settings.sparing else SaddleLimits.hessian_every
+    limits = SaddleLimits(energy=2.0, disagreement=float("inf"), hessian_every=every)
     saddles = find_saddles(potential, [(t, band.climbing, band.tangent) for t, band in bands], limits=limits)
     first = [i for i, saddle in enumerate(saddles) if saddle.first_order]
     ways = dict(zip(first, follow_ircs(potential, [(bands[i][0], saddles[i]) for i in first]), strict=True))

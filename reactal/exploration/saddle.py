@@ -11,16 +11,21 @@ from numpy.typing import NDArray
 
 from reactal.chem import Frames, Structure
 from reactal.exploration.contacts import least_contact
-from reactal.exploration.hessian import central_differences, displaced
+from reactal.exploration.hessian import STEP, central_differences, displaced
 from reactal.exploration.lockstep import Search, in_lockstep
 from reactal.exploration.mode_following import ModeFollower, mode_like
 from reactal.exploration.modes import vibrations
-from reactal.exploration.quasi_newton import limited
+from reactal.exploration.quasi_newton import limited, with_curvature
+from reactal.exploration.stiffness import guess_hessian
 from reactal.potentials.base import Potential
 
 __all__ = ["SaddleLimits", "SaddlePoint", "find_saddle", "find_saddles"]
 
 Floats = NDArray[np.float64]
+
+SOFTEST = 5  # modes that are looked along where there is no Hessian
+TURNS = 3
+TURNED = 0.95  # overlap with the mode before; a turn that changed it less was the last
 
 
 @final
@@ -36,7 +41,8 @@ class SaddleLimits:
     contact: float = 0.6  # of a bond
     trust: float = 0.1  # angstrom, first step
     largest_trust: float = 0.2
-    hessian_every: int = 3  # steps between fresh Hessians; updated in between
+    hessian_every: int = 3  # steps between fresh Hessians, updated in between; 0: none before the end, and at each step a look
+    #   along the followed mode alone, as a dimer has it: cheaper from some ten atoms on
     negative_below: float = -0.05  # eV/angstrom²; softer modes, methyl rotors among them, are noise of either sign
     pushes: int = 3  # along second negative modes
     push: float = 0.15  # angstrom, largest move of an atom in one
@@ -128,8 +134,11 @@ class _Search:
     def run(self, start: Floats, hint: Floats | None) -> Search[SaddlePoint]:
         limits = self._limits
         here, steps = (yield from self._look(start)), 1
-        fresh = yield from self._hessian(start)
         mode = None if hint is None else _unit(hint)
+        if limits.hessian_every:
+            fresh = yield from self._hessian(start)
+        else:
+            fresh = yield from self._looked_around(here, mode)
         follower = ModeFollower(fresh, mode, trust=limits.trust, largest=limits.largest_trust)
         refused = self._objection(here) or _flawed(fresh)
         while refused is None and _largest(here.forces) > limits.force_max:
@@ -144,7 +153,9 @@ class _Search:
                 break
             follower.learn(step, (here.forces - there.forces).reshape(-1), there.energy - here.energy)
             here = there
-            if steps % limits.hessian_every == 0:
+            if not limits.hessian_every:
+                yield from self._turned(follower, here)
+            elif steps % limits.hessian_every == 0:
                 follower.hessian = yield from self._hessian(here.positions)
                 refused = _flawed(follower.hessian)
         return (yield from self._point(here, follower.mode, refused, steps))
@@ -159,6 +170,37 @@ class _Search:
         both = point.positions + np.stack([side, -side]).reshape(2, *point.positions.shape)
         energies = (yield Frames.repeat(self._template, both)).energy
         return np.asarray(both[int(np.argmin(energies))])
+
+    def _looked_around(self, here: _Here, hint: Floats | None) -> Search[Floats]:
+        """A Hessian guessed from the geometry and measured along its softest modes and the hint: one call."""
+        guess = guess_hessian(self._template.numbers, here.positions)
+        _, modes = vibrations(guess, here.positions)
+        directions = modes[:SOFTEST] if hint is None else np.concatenate([hint[None], modes[:SOFTEST]])
+        directions = np.linalg.qr(directions.T)[0].T
+        bent = yield from self._bent(here, directions)
+        for direction, change in zip(directions, bent, strict=True):
+            guess = with_curvature(guess, direction, change)
+        return guess
+
+    def _turned(self, follower: ModeFollower, here: _Here) -> Search[None]:
+        """The followed mode turned to where the surface curves down most, a gradient a turn."""
+        for _ in range(TURNS):
+            values, modes = vibrations(follower.hessian, here.positions)
+            before = modes[0 if follower.mode is None else mode_like(values, modes, follower.mode)]
+            bent = yield from self._bent(here, before[None])
+            if not np.isfinite(bent).all():
+                return
+            follower.hessian = with_curvature(follower.hessian, before, bent[0])
+            values, modes = vibrations(follower.hessian, here.positions)
+            follower.mode = modes[mode_like(values, modes, before)]
+            if abs(float(follower.mode @ before)) > TURNED:
+                return
+
+    def _bent(self, here: _Here, directions: Floats) -> Search[Floats]:
+        """The Hessian times unit directions (k, 3N): (k, 3N), from one gradient each."""
+        moves = STEP * directions.reshape(-1, *here.positions.shape)
+        forces = (yield Frames.repeat(self._template, here.positions + moves)).forces.reshape(moves.shape)
+        return np.asarray((here.forces - forces).reshape(len(moves), -1) / STEP)
 
     def _look(self, positions: Floats) -> Search[_Here]:
         frames = Frames.repeat(self._template, positions)

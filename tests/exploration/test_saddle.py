@@ -110,6 +110,29 @@ def test_searches_in_one_batch_find_what_each_finds_alone() -> None:
         assert one.positions == pytest.approx(other.positions, abs=1e-9)
 
 
+class Counted(Surface):
+    """Counts gradients."""
+
+    def __init__(self, energy) -> None:
+        super().__init__(energy)
+        self.gradients = 0
+
+    def predict(self, frames):
+        self.gradients += len(frames)
+        return super().predict(frames)
+
+
+@pytest.mark.parametrize("surface", ["leps", "rotor"])
+def test_saddle_without_hessians_is_the_same_for_fewer_gradients(surface: str) -> None:
+    start, hint = (near_leps_saddle(), None) if surface == "leps" else (hcch(MIDDLE - 0.08, 0.6), STRETCH)
+    full, sparing = (Counted({"leps": leps, "rotor": rotor}[surface]) for _ in range(2))
+    one = find_saddle(full, start, start.positions, mode_hint=hint)
+    other = find_saddle(sparing, start, start.positions, mode_hint=hint, limits=SaddleLimits(hessian_every=0))
+    assert other.first_order
+    assert other.energy == pytest.approx(one.energy, abs=ENERGY)
+    assert sparing.gradients < full.gradients
+
+
 def test_soft_negative_modes_are_noise() -> None:
     faint = Surface(lambda x: leps(x) - 0.01 * (x[:, 1, 1] ** 2))  # a pull off the axis, far below the bending force
     start = near_leps_saddle()
