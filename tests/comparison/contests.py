@@ -47,7 +47,7 @@ def request(folder: Path, **changes: Any) -> Request:
         "batch": 4,
         "rounds": 2,
         "campaign": str(leps_campaign(folder / "campaign")),
-        "steps": 20,
+        "steps": 8,
         "cluster": "none",
         "tracking": "none",
     }
