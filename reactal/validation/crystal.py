@@ -96,7 +96,7 @@ def phonon_wavenumbers(
     from phonopy.structure.atoms import PhonopyAtoms
 
     atoms = PhonopyAtoms(symbols=list(crystal.symbols), positions=crystal.positions, cell=crystal.cell)
-    phonons: Any = Phonopy(atoms, supercell_matrix=np.diag(list(supercell)))
+    phonons: Any = Phonopy(atoms, supercell_matrix=np.diag(list(supercell)), primitive_matrix="P")
     phonons.generate_displacements(distance=DISPLACED)
     cells = [
         Structure(tuple(int(n) for n in one.numbers), one.positions, cell=one.cell, pbc=(True, True, True))
@@ -106,7 +106,8 @@ def phonon_wavenumbers(
     forces = potential.predict(frames).forces
     phonons.forces = [forces[frames.atoms(i)] for i in range(len(frames))]
     phonons.produce_force_constants()
-    terahertz = np.asarray([phonons.get_frequencies(point) for point in points], dtype=np.float64)
+    found = phonons.run_qpoints(np.asarray(points, dtype=np.float64))
+    terahertz = np.asarray(found.frequencies, dtype=np.float64)
     return np.asarray(terahertz * 33.35640952)
 
 

@@ -85,7 +85,7 @@ def vibrational_spectrum(velocities: Floats, masses: Floats, *, timestep_fs: flo
     weighted = velocities * np.sqrt(masses)[:, None]
     window = np.hanning(steps)[:, None, None]
     power = np.square(np.abs(np.fft.rfft(weighted * window, n=4 * steps, axis=0))).sum(axis=(1, 2))
-    axis = np.fft.rfftfreq(4 * steps, timestep_fs) * WAVENUMBER
+    axis = np.asarray(np.fft.rfftfreq(4 * steps, timestep_fs) * WAVENUMBER, dtype=np.float64)
     area = float(np.trapezoid(power, axis))
     return axis, np.asarray(power / area if area > 0 else power)
 

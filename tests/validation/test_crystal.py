@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reactal.chem import Frames, Structure
 from reactal.potentials.base import Prediction
-from reactal.validation.crystal import GIGAPASCAL, equation_of_state, strained, stress_of
+from reactal.stages.check_crystal import check_crystal, periodic_structure
+from reactal.units import AMU_ANGSTROM2_PER_FS2
+from reactal.validation.crystal import GIGAPASCAL, equation_of_state, phonon_wavenumbers, strained, stress_of
 
 SIDE, MODULUS = 4.0, 0.8  # angstrom, eV/angstrom^3
+ARGON = 39.948  # u
 FIT = 0.01  # of a bulk modulus, a cubic's end terms
 
 
@@ -57,3 +62,47 @@ def test_a_deformed_crystal_keeps_its_fractions() -> None:
 
 def frames_hold(one: Structure) -> bool:
     return Frames.of([one]).structure(0) == one
+
+
+class Springs:
+    """Like atoms on a simple cubic lattice; springs of every direction join neighbours along the axes, k (x_i - x_j)^2 / 2
+    of their displacements: each polarisation then has omega^2 = 4 k / m sum_i sin^2(q_i / 2)."""
+
+    stiffness, side = 2.0, 3.0  # eV/angstrom^2, angstrom
+
+    def predict(self, frames: Frames) -> Prediction:
+        energy, forces = np.zeros(len(frames)), np.zeros_like(frames.positions)
+        for i in range(len(frames)):
+            rows = frames.atoms(i)
+            assert frames.cell is not None
+            count = np.rint(np.diag(frames.cell[i]) / self.side).astype(int)
+            site = np.rint(frames.positions[rows] / self.side).astype(int)
+            moved = frames.positions[rows] - site * self.side
+            order = {tuple(place % count): row for row, place in enumerate(site)}
+            for step in np.eye(3, dtype=int):
+                there = np.asarray([order[tuple((place + step) % count)] for place in site])
+                apart = moved[there] - moved
+                energy[i] += self.stiffness / 2 * np.square(apart).sum()
+                pull = self.stiffness * apart
+                forces[rows] += pull
+                np.subtract.at(forces[rows], there, pull)
+        return Prediction(energy, forces, np.zeros(len(frames)), np.zeros(len(frames.numbers)))
+
+
+def test_phonons_of_a_cubic_lattice_of_springs() -> None:
+    lattice = Structure((18,), np.zeros((1, 3)), cell=np.eye(3) * Springs.side, pbc=(True,) * 3)
+    found = phonon_wavenumbers(Springs(), lattice, supercell=(4, 4, 4), points=[(0, 0, 0), (0.25, 0, 0), (0.5, 0.5, 0)])
+    assert found is not None, "phonopy is among the tests' packages"
+    unit = np.sqrt(Springs.stiffness / ARGON / AMU_ANGSTROM2_PER_FS2) * 1e15 / 2.99792458e10 / (2 * np.pi)
+    expected = [0.0, 2 * unit * np.sin(np.pi / 4), 2 * unit * np.sqrt(2)]
+    np.testing.assert_allclose(found, np.repeat(expected, 3).reshape(3, 3), atol=0.5)
+
+
+def test_a_crystal_s_line_of_findings() -> None:
+    found = check_crystal(Foam(), crystal(1.01))
+    rows = {row[0]: row[1] for row in found.tables[0].rows}
+    assert rows["bulk modulus"] == pytest.approx(MODULUS / GIGAPASCAL, rel=FIT)
+    assert rows["pressure of the structure"] == pytest.approx(-MODULUS * (1.01**3 - 1) / GIGAPASCAL, rel=1e-3)
+    pair = Frames.of([crystal(1.0), crystal(1.1)])
+    chosen = periodic_structure(replace(pair, energy=np.asarray([1.0, 0.0])))
+    assert chosen == crystal(1.1) and periodic_structure(Frames.of([Structure((1,), np.zeros((1, 3)), multiplicity=2)])) is None
