@@ -120,7 +120,9 @@ class Workshop:
         client = self.client
         if client is None:
             return None
-        return lambda work, job: client.submit(work, job, resources={"train": 1}, pure=False)
+        from reactal.labeling.cluster import TRAINING_SLOT, Carried
+
+        return lambda work, job: Carried(client, work, job, resource=TRAINING_SLOT)
 
     @cached_property
     def tracker(self) -> MlflowTracker | NullTracker:

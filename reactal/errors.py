@@ -17,6 +17,7 @@ __all__ = [
     "NonFinite",
     "ObjectNotFound",
     "ReactalError",
+    "SchedulerLost",
     "ScienceChanged",
     "StoreError",
     "StoreUnavailable",
@@ -24,6 +25,7 @@ __all__ = [
     "TooFewLabels",
     "TrackerUnavailable",
     "TrainingDiverged",
+    "TrainingInterrupted",
     "UnknownElement",
     "UnknownTheory",
     "UnusablePotential",
@@ -118,6 +120,10 @@ class LabelerUnavailable(ReactalError):
     """The program that computes labels is not on this machine."""
 
 
+class SchedulerLost(ReactalError):
+    """The Dask cluster that carried the work no longer answers."""
+
+
 class DamagedPotential(InputError):
     """What should be a saved potential cannot be read as one."""
 
@@ -128,6 +134,10 @@ class TooFewLabels(InputError):
 
 class TrainingDiverged(ReactalError):
     """The loss grew without bound, at every learning rate tried."""
+
+
+class TrainingInterrupted(ReactalError):
+    """A process that trained together with others ended before they were through."""
 
 
 class TrackerUnavailable(ReactalError):

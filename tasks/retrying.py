@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reactal.errors import ConditionalWritesUnsupported, CredentialsRejected, StoreUnavailable
+from reactal.errors import ConditionalWritesUnsupported, CredentialsRejected, SchedulerLost, StoreUnavailable
 
 __all__ = ["DELAY_FACTOR", "JITTER", "RETRIES", "is_transient", "worth_retrying"]
 
@@ -21,7 +21,7 @@ def is_transient(error: BaseException) -> bool:
         return not isinstance(error, _FOR_GOOD)
     # Dask's own are told by where they come from, so that a flow without Dask does not load it
     from_dask = type(error).__module__.startswith("distributed.")
-    return isinstance(error, ConnectionError | TimeoutError) or (from_dask and isinstance(error, OSError))
+    return isinstance(error, SchedulerLost | ConnectionError | TimeoutError) or (from_dask and isinstance(error, OSError))
 
 
 def worth_retrying(task: Any, run: Any, state: Any) -> bool:  # noqa: ARG001 - what Prefect calls it with

@@ -73,7 +73,8 @@ def run(
 def show_only_ours() -> None:
     """The campaign's own progress is what a terminal shows; Prefect's records go to its server, failures to the journal."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
+    quiet = dict.fromkeys(("distributed", "distributed.client", "tornado", "tornado.application", "asyncio"), "critical")
+    os.environ.setdefault("DASK_LOGGING", repr(quiet))
 
 
 def _until_done(driver: Campaign, file: Path, settings: Sequence[str], engine: Engine) -> dict[str, Any]:

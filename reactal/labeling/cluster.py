@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, final
 
-from reactal.errors import LabelerUnavailable
+from reactal.errors import LabelerUnavailable, SchedulerLost
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
+    from distributed import Client, Future, LocalCluster
 
 __all__ = [
     "LABEL_SLOT",
@@ -19,8 +20,11 @@ __all__ = [
     "SCHEDULER_SETTINGS",
     "TRAINING_SLOT",
     "WORKER_ARGUMENTS",
+    "Carried",
     "connect",
     "local_cluster",
+    "scheduler_lost",
+    "scheduler_watched",
 ]
 
 LABEL_SLOT = "psi4"
@@ -85,3 +89,42 @@ def connect(spec: str, slots: int, *, dashboard: str = "127.0.0.1:0") -> Iterato
         ) from error
     with client:
         yield client
+
+
+@final
+class Carried:
+    """A job that the cluster carries, as `concurrent.futures` would: with a word of its own where the cluster is lost."""
+
+    def __init__(self, client: Client, work: Callable[[Any], Any], job: Any, *, resource: str) -> None:
+        self._client = client
+        with scheduler_watched(client):
+            self._future: Future[Any] = client.submit(work, job, resources={resource: 1}, pure=False)
+
+    def result(self) -> Any:
+        """Wait for it: what the call gave; raises what it raised, or `SchedulerLost`."""
+        with scheduler_watched(self._client):
+            return self._future.result()
+
+
+@contextmanager
+def scheduler_watched(client: Client) -> Iterator[None]:
+    """`SchedulerLost` in the place of Dask's own ways to say so."""
+    from distributed.comm.core import CommClosedError
+
+    try:
+        yield
+    except (CommClosedError, CancelledError) as error:  # it cancels what a lost scheduler had
+        raise scheduler_lost(client) from error
+    except (OSError, RuntimeError) as error:
+        if client.status != "running":  # it refuses, in several words
+            raise scheduler_lost(client) from error
+        raise
+
+
+def scheduler_lost(client: Client) -> SchedulerLost:
+    """With the address that no longer answers."""
+    address = client.scheduler.address if client.scheduler else "the address it had"
+    return SchedulerLost(
+        f"the connection to the Dask scheduler at {address} was lost; see that it runs, and run the same command again: "
+        "whatever was computed is kept"
+    )

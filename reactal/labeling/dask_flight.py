@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
-from reactal.errors import LabelerUnavailable
+from reactal.labeling.cluster import scheduler_lost
 
 if TYPE_CHECKING:
     from distributed import Client, Future, KilledWorker
@@ -52,7 +52,7 @@ class Flight:
             if future.status == "finished":
                 return keys, result
             if future.status != "error":
-                raise LabelerUnavailable(f"the Dask cluster dropped a label ({future.status}); is its scheduler running?")
+                raise scheduler_lost(self._client)
             _, error, trace = result
             if isinstance(error, KilledWorker):
                 return keys, error

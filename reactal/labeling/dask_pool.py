@@ -12,7 +12,7 @@ from reactal.chem import Attempt, FailureKind, Label, LabelFailure, Structure, T
 from reactal.errors import ConfigError, LabelerUnavailable
 from reactal.labeling.base import LabelingResources, LabelOutcome
 from reactal.labeling.batch import Batch
-from reactal.labeling.cluster import LABEL_SLOT
+from reactal.labeling.cluster import LABEL_SLOT, scheduler_watched
 from reactal.labeling.cost import CostModel, learnt_from
 from reactal.labeling.dask_flight import Flight, Result, Suspects
 from reactal.labeling.dask_slot import close_slots, label_on_worker
@@ -73,8 +73,9 @@ class DaskLabelPool:
             yield from batch.outcomes(key, label, reused=True)
         missing = {key: batch.structure(key) for key in batch.indices if key not in stored}
         if missing:
-            for key, (answer, reused) in self._computed(missing, theory):
-                yield from batch.outcomes(key, answer, reused=reused)
+            with scheduler_watched(self._client):
+                for key, (answer, reused) in self._computed(missing, theory):
+                    yield from batch.outcomes(key, answer, reused=reused)
 
     def close(self) -> None:
         """Ends the programs on the workers; the cluster belongs to whoever made it."""
