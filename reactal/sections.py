@@ -138,7 +138,7 @@ class SelectionSection(Section):
 
 class CalibrationSection(Section):
     coverage: Annotated[float, Field(gt=0.5, lt=1.0)]
-    method: Literal["conformal", "plain", "isotonic", "scaled"]
+    method: Literal["conformal", "elements", "plain", "isotonic", "scaled"]
 
 
 class Verification(Section):

@@ -141,6 +141,8 @@ class ArmPoint(_Value):
     force_error_max: float  # largest force error of an atom, eV/angstrom
     force_mae: float  # mean absolute error of the force components
     energy_error: float  # eV, relative to the reactant
+    # disagreement and error of each element's worst atom, where the calibration asks for it; else it is not written
+    elements: dict[str, tuple[float, float]] | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class ValleyProbe(_Value):

@@ -8,10 +8,12 @@ from reactal.campaign.events import Calibrated
 from reactal.campaign.state import CampaignState
 from reactal.stages.bench import Bench
 from reactal.uncertainty.bounds import METHODS, ErrorBound, bound_by
+from reactal.uncertainty.by_element import ElementBound, ElementPairs
 from reactal.uncertainty.calibration import observed_coverage
 
 __all__ = ["LEAST_TRUST", "MOST_TRUST", "calibrate"]
 
+ELEMENTS = "elements"
 LEAST_TRUST, MOST_TRUST = 0.2, 1.5  # eV/angstrom; a few points must not close or open the whole region
 
 
@@ -24,12 +26,18 @@ def calibrate(bench: Bench, state: CampaignState) -> Calibrated:
         for labelled in state.labelled
         if labelled.arm
     ]
+    points = [point.elements for point in state.arm if point.elements is not None]
     disagreement = np.concatenate([disagreement for disagreement, _ in rounds])
-    now = bound_by(method, disagreement, np.concatenate([error for _, error in rounds]), coverage=coverage)
+    now: ErrorBound
+    if method == ELEMENTS:
+        now = ElementBound.fit(points, coverage=coverage)
+        observed = ElementBound.observed(_by_element(state), coverage=coverage)
+    else:
+        now = bound_by(method, disagreement, np.concatenate([error for _, error in rounds]), coverage=coverage)
+        observed = observed_coverage(rounds, coverage=coverage, fit=METHODS[method])
     trust, known = exploration.trust, bool(np.isfinite(now.bound(0.0)))
     if known:
         trust = float(np.clip(now.trust_radius(exploration.trust_error), LEAST_TRUST, MOST_TRUST))
-    observed = observed_coverage(rounds, coverage=coverage, fit=METHODS[method])
     bench.progress.begin("calibrate")
     bench.progress.end(f"{_words(now, known=known)}; trust up to {trust:.2f} eV/A")
     return Calibrated(
@@ -40,6 +48,13 @@ def calibrate(bench: Bench, state: CampaignState) -> Calibrated:
         observed_coverage=observed.share,
         observed_points=observed.points,
     )
+
+
+def _by_element(state: CampaignState) -> list[list[ElementPairs]]:
+    """Round for round; those labelled while another method was asked for have none."""
+    return [
+        [point.elements for point in labelled.arm if point.elements is not None] for labelled in state.labelled if labelled.arm
+    ]
 
 
 def _words(now: ErrorBound, *, known: bool) -> str:

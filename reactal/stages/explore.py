@@ -18,6 +18,7 @@ from reactal.exploration.saddle import SaddlePoint
 from reactal.potentials.base import Potential
 from reactal.stages.bench import Bench
 from reactal.stages.best_saddle import best_saddle
+from reactal.stages.element_doubts import with_element_doubts
 from reactal.stages.ends import Ends
 from reactal.stages.explorers import frames_of_explorers
 from reactal.stages.label import MODE, SADDLE
@@ -65,7 +66,8 @@ def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
         bench, state, potential, _starts(ends, band, saddle), ends=Frames.of([ends.reactant, ends.product]), trust=trust,
         iteration=iteration,
     )  # fmt: skip
-    pool = _predicted(potential, Frames.concat([*parts, *moving]))
+    by_element = bench.config.calibration.method == "elements"
+    pool = _predicted(potential, Frames.concat([*parts, *moving]), by_element=by_element)
     both = potential.predict(Frames.of([ends.reactant, ends.product])).energy
     names = tuple(ends.name(d.positions) for d in descents)
     event = Explored(
@@ -172,10 +174,10 @@ def _starts(ends: Ends, band: Band, saddle: SaddlePoint) -> Frames:
     )
 
 
-def _predicted(potential: Potential, pool: Frames) -> Frames:
+def _predicted(potential: Potential, pool: Frames, *, by_element: bool) -> Frames:
     """The pool with what the model says of it."""
     said = potential.predict(pool)
-    return Frames(
+    told = Frames(
         numbers=pool.numbers,
         positions=pool.positions,
         offsets=pool.offsets,
@@ -187,6 +189,7 @@ def _predicted(potential: Potential, pool: Frames) -> Frames:
         pbc=pool.pbc,
         extra={**pool.extra, "disagreement": said.disagreement(pool)},
     )
+    return with_element_doubts(told, said.force_spread) if by_element else told
 
 
 def _summary(saddle: SaddlePoint, names: tuple[str, ...], *, zero: float) -> SaddleSummary:

@@ -13,6 +13,7 @@ from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Label, LabelFailure
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
+from reactal.stages.element_doubts import pairs_of
 from reactal.stages.seed import RELAX
 from reactal.stages.valley import VALLEY, probe_valley, visited_frames
 from reactal.stages.ways import way_test
@@ -200,6 +201,7 @@ def _arm_points(bench: Bench, state: CampaignState, batch: Frames, labels: list[
                 force_error_max=float(np.linalg.norm(error, axis=1).max()),
                 force_mae=float(np.abs(error).mean()),
                 energy_error=float(relative),
+                elements=pairs_of(batch, int(row), error),
             )
         )
     return tuple(points)

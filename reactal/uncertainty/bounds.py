@@ -143,6 +143,8 @@ def bound_by(method: str, disagreement: ArrayLike, error: ArrayLike, *, coverage
 
 def promise(method: str, points: int, coverage: float) -> str:
     """What may be said of a bound from so many points, one sentence."""
+    if method == "elements":
+        return f"{coverage:.0%} coverage is promised for each element with {points_needed(coverage)} points or more"
     if method == "scaled":
         return "no coverage is promised: errors are taken for Gaussian"
     needed = points_needed(coverage) * (2 if method == "isotonic" else 1)
