@@ -28,8 +28,8 @@ LOST = "the connection to the Dask scheduler at .* was lost; see that it runs, a
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[Service, Client]]:
-    """A scheduler that a test may kill, with one worker."""
+def cluster(tmp_path: Path) -> Iterator[tuple[list[Service], Client]]:
+    """A scheduler that a test may kill, and one worker, which then ends; whoever runs them starts them again with `tend`."""
     port = free_port()
     address = f"tcp://{HOST}:{port}"
     scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", HOST, "--port", str(port), "--no-dashboard"]
@@ -41,7 +41,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Service, Client]]:
             service.tend()
         with Client(address, timeout=20, set_as_default=False) as client:
             client.wait_for_workers(1, timeout=60)
-            yield services[0], client
+            yield services, client
     finally:
         for service in services:
             service.kill()
@@ -52,32 +52,33 @@ def slow(seconds: float) -> float:
     return seconds
 
 
-def test_training_that_was_carried_says_that_the_scheduler_is_gone(cluster: tuple[Service, Client]) -> None:
-    scheduler, client = cluster
+def test_training_that_was_carried_says_that_the_scheduler_is_gone(cluster: tuple[list[Service], Client]) -> None:
+    services, client = cluster
     assert Carried(client, slow, 0.0, resource=TRAINING_SLOT).result() == 0.0
     job = Carried(client, slow, 30.0, resource=TRAINING_SLOT)
-    scheduler.kill()
+    services[0].kill()
     with pytest.raises(SchedulerLost, match=LOST) as lost:
         job.result()
     assert is_transient(lost.value)
 
 
-def test_labels_that_were_under_way_say_so_and_those_before_are_kept(cluster: tuple[Service, Client], tmp_path: Path) -> None:
-    scheduler, client = cluster
+def test_labels_that_were_under_way_say_so_and_those_before_are_kept(
+    cluster: tuple[list[Service], Client], tmp_path: Path
+) -> None:
+    services, client = cluster
     trio, random = np.array([[0.0, 0.0, 0.0], [0.0, 0.1, 0.9], [0.0, 0.0, 1.8]]), np.random.default_rng(0)
     structures = [Structure.from_symbols("HHH", trio + random.normal(0, 0.02, (3, 3)), multiplicity=2) for _ in range(400)]
     pool = DaskLabelPool(client, str(tmp_path / "store"), NULL, LabelingResources(slots=1))
     outcomes = pool.label(structures)
     first, address = next(outcomes), client.scheduler.address
-    scheduler.kill()
+    services[0].kill()
     with pytest.raises(SchedulerLost, match=LOST):
         list(outcomes)
-    scheduler.tend()
+    for service in services:
+        service.tend()
     with Client(address, timeout=90, set_as_default=False) as other:
         other.wait_for_workers(1, timeout=90)
-        again = {
-            outcome.index: outcome
-            for outcome in DaskLabelPool(other, str(tmp_path / "store"), NULL, LabelingResources(slots=1)).label(structures)
-        }
+        pool = DaskLabelPool(other, str(tmp_path / "store"), NULL, LabelingResources(slots=1))
+        again = {outcome.index: outcome for outcome in pool.label(structures)}
     assert len(again) == len(structures)
     assert again[first.index].reused
