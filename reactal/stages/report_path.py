@@ -50,7 +50,7 @@ def path_profile(bench: Bench, state: CampaignState, committee: Committee | None
         for i in range(len(band))
     ]
     near, where = _labelled_on(bench, state, band)
-    told = committee.predict(near)
+    true, ours = (near.energy - zero) / KCAL_PER_MOL, (committee.predict(near).energy - said.energy[0]) / KCAL_PER_MOL
     names = {key: name for name, key in _keys(state)}
     found = [near.structure(i) for i in range(len(near))]
     return PathProfile(
@@ -58,12 +58,20 @@ def path_profile(bench: Bench, state: CampaignState, committee: Committee | None
         model_kcal=tuple(heights.tolist()),
         spread_kcal=tuple((said.energy_spread / KCAL_PER_MOL).tolist()),
         labelled_progress=tuple(np.interp(where, np.arange(len(band)), progress).tolist()),
-        labelled_kcal=tuple(((near.energy - zero) / KCAL_PER_MOL).tolist()),
+        labelled_kcal=tuple(true.tolist()),
         names=tuple(names.get(structure.key, "") for structure in found),
         structures=tuple(images),
-        labelled_structures=tuple(album.place(one, "labelled, on the path") for one in found),
-        labelled_model_kcal=tuple(((told.energy - said.energy[0]) / KCAL_PER_MOL).tolist()),
+        labelled_structures=tuple(
+            _place(album, near, i, reference=float(true[i]), model=float(ours[i])) for i in range(len(near))
+        ),
+        labelled_model_kcal=tuple(ours.tolist()),
     )
+
+
+def _place(album: Album, rows: Frames, i: int, *, reference: float, model: float) -> int:
+    role, iteration = (str(rows.extra[name][i]) if name in rows.extra else "" for name in ("role", "iteration"))
+    note = f"{number(reference, 2)} kcal/mol in the reference, {number(model, 2)} on the newest model"
+    return album.place(rows.structure(i), f"{role or 'labelled'}{f' of round {iteration}' if iteration else ''}", note=note)
 
 
 def _labelled_on(bench: Bench, state: CampaignState, band: Frames) -> tuple[Frames, Floats]:

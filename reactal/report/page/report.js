@@ -14,7 +14,8 @@ const unpacked = (() => {
 const atomsOf = (n) => known.kinds[known.kind[n]];
 
 function asXyz(n) {
-  const at = unpacked(n), lines = atomsOf(n).map((number, i) => `${known.elements[number][0]} ${[0, 1, 2].map((k) => at[3 * i + k].toFixed(4)).join(" ")}`);
+  const at = unpacked(n), place = (i) => [0, 1, 2].map((k) => at[3 * i + k].toFixed(4)).join(" ");
+  const lines = atomsOf(n).map((number, i) => `${known.elements[number][0]} ${place(i)}`);
   return `${lines.length}\n${known.names[n].replace(/\s+/g, " ")}\n${lines.join("\n")}\n`;
 }
 
@@ -55,9 +56,13 @@ class Stage {
     this.slider.addEventListener("input", () => (this.stop(), this.frame(Number(this.slider.value))));
     this.play.addEventListener("click", () => (this.running ? this.stop() : this.start()));
     find("[data-reset]", this.root).addEventListener("click", () => (this.viewer.reset(), this.viewer.draw()));
-    find("[data-numbered]", this.root).addEventListener("change", (event) => ((this.viewer.numbered = event.target.checked), this.viewer.draw()));
+    find("[data-numbered]", this.root).addEventListener("change", (event) => {
+      this.viewer.numbered = event.target.checked;
+      this.viewer.draw();
+    });
     find("[data-xyz]", this.root).addEventListener("click", () => {
-      const link = make("a", "", { href: URL.createObjectURL(new Blob([asXyz(this.now)], { type: "chemical/x-xyz" })), download: "structure.xyz" });
+      const file = new Blob([asXyz(this.now)], { type: "chemical/x-xyz" });
+      const link = make("a", "", { href: URL.createObjectURL(file), download: "structure.xyz" });
       link.click();
       URL.revokeObjectURL(link.href);
     });
@@ -77,8 +82,8 @@ class Stage {
   }
 
   say() {
-    const name = known.names[this.now];
-    find("[data-name]", this.root).textContent = this.item.label === name ? name : `${name}${this.item.frames.length > 1 ? "" : ` · ${this.item.label}`}`;
+    const name = known.names[this.now], label = this.item.label;
+    find("[data-name]", this.root).textContent = label === name ? name : this.item.frames.length > 1 ? label : `${name} · ${label}`;
     find("[data-text]", this.root).textContent = this.item.text;
     this.viewer.canvas.setAttribute("aria-label", `Three-dimensional view of ${name}. Arrow keys turn it, plus and minus zoom.`);
   }
@@ -98,7 +103,8 @@ class Stage {
     this.viewer.show(atomsOf(this.now), from.map((value, k) => value + share * (to[k] - value)), this.sizes);
     if (item.heights) {
       const height = item.heights[low] + share * (item.heights[high] - item.heights[low]);
-      find("[data-text]", this.root).textContent = `${height.toFixed(1).replace("-", "−")} kcal/mol on the model, image ${Math.round(at) + 1} of ${item.frames.length}`;
+      const image = `image ${Math.round(at) + 1} of ${item.frames.length}`;
+      find("[data-text]", this.root).textContent = `${height.toFixed(1).replace("-", "−")} kcal/mol on the model, ${image}`;
       find("[data-name]", this.root).textContent = item.label;
     }
   }
@@ -106,7 +112,8 @@ class Stage {
   start() {
     this.running = true;
     this.play.textContent = "Pause";
-    const began = performance.now(), most = Number(this.slider.max), first = Number(this.slider.value), lasts = this.item.mode ? 1300 : 4200;
+    const began = performance.now(), lasts = this.item.mode ? 1300 : 4200; // milliseconds
+    const most = Number(this.slider.max), first = Number(this.slider.value);
     const phase = this.item.mode ? Math.asin(Math.max(-1, Math.min(1, first / 50 - 1))) : Math.acos(1 - (2 * first) / most);
     const step = (now) => {
       if (!this.running) return;

@@ -19,7 +19,7 @@ class Viewer {
   }
 
   reset() {
-    this.turned = [1, 0, 0, 0, 1, 0, 0, 0, 1];
+    this.turned = times(about_x(0.3), about_y(-0.4)); // from the side, nothing hides behind its neighbour
     this.zoom = 1;
   }
 
@@ -40,8 +40,7 @@ class Viewer {
     if (this.canvas.width !== wide || this.canvas.height !== high) Object.assign(this.canvas, { width: wide, height: high });
     const pen = this.canvas.getContext("2d");
     pen.clearRect(0, 0, wide, high);
-    const ink = getComputedStyle(this.canvas);
-    this.colours = { paper: ink.getPropertyValue("--paper").trim(), ink: ink.getPropertyValue("--ink").trim(), mark: ink.getPropertyValue("--truth").trim() };
+    this.mark = getComputedStyle(this.canvas).getPropertyValue("--truth").trim();
     this.project(wide, high);
     const parts = [...this.bonds(), ...this.atoms.map((atom) => ({ z: atom.z, draw: () => this.ball(pen, atom, sharp) }))];
     parts.sort((a, b) => a.z - b.z).forEach((part) => part.draw(pen, sharp));
@@ -51,10 +50,11 @@ class Viewer {
   project(wide, high) {
     const m = this.turned, far = EYE * this.size, scale = (0.44 * Math.min(wide, 1.35 * high) * this.zoom) / this.size;
     this.atoms = this.numbers.map((number, i) => {
-      const [x, y, z] = [0, 1, 2].map((k) => this.places[3 * i] * m[k * 3] + this.places[3 * i + 1] * m[k * 3 + 1] + this.places[3 * i + 2] * m[k * 3 + 2]);
+      const at = this.places.slice(3 * i, 3 * i + 3), [x, y, z] = [0, 3, 6].map((row) => dot(at, m.slice(row, row + 3)));
       const near = far / (far - z);
       const [symbol, colour, radius] = this.elements[number];
-      return { i, symbol, colour, z, x: wide / 2 + x * scale * near, y: high / 2 - y * scale * near, unit: scale * near, r: (0.12 + BALL * radius) * scale * near };
+      const unit = scale * near;
+      return { i, symbol, colour, z, x: wide / 2 + x * unit, y: high / 2 - y * unit, unit, r: (0.12 + BALL * radius) * unit };
     });
   }
 
@@ -66,14 +66,18 @@ class Viewer {
         const ratio = apart / (this.elements[this.numbers[i]][2] + this.elements[this.numbers[j]][2]);
         if (ratio > FORMING) continue;
         const a = this.atoms[i], b = this.atoms[j], dashed = ratio > BONDED;
-        const mid = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
-        found.push({ z: (3 * a.z + b.z) / 4, draw: (pen) => this.stick(pen, a, mid, dashed) });
-        found.push({ z: (a.z + 3 * b.z) / 4, draw: (pen) => this.stick(pen, b, mid, dashed) });
+        const way = [b.x - a.x, b.y - a.y, (b.z - a.z) * a.unit], mid = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
+        const from = (atom, sign) => {
+          const share = Math.min((sign * 0.9 * atom.r) / length(way), 0.5); // where it leaves the ball: it must not be drawn over its name
+          return { x: atom.x + share * way[0], y: atom.y + share * way[1] };
+        };
+        found.push({ z: (3 * a.z + b.z) / 4, draw: (pen) => this.stick(pen, a, [from(a, 1), mid], dashed) });
+        found.push({ z: (a.z + 3 * b.z) / 4, draw: (pen) => this.stick(pen, b, [from(b, -1), mid], dashed) });
       }
     return found;
   }
 
-  stick(pen, atom, end, dashed) {
+  stick(pen, atom, [start, end], dashed) {
     const width = 2 * STICK * atom.unit;
     pen.save();
     pen.lineCap = "butt";
@@ -82,7 +86,7 @@ class Viewer {
       if (dashed && part > 1) continue;
       Object.assign(pen, { strokeStyle: colour, lineWidth: width * part * (dashed ? 0.75 : 1) });
       pen.beginPath();
-      pen.moveTo(atom.x, atom.y);
+      pen.moveTo(start.x, start.y);
       pen.lineTo(end.x, end.y);
       pen.stroke();
     }
@@ -99,10 +103,11 @@ class Viewer {
     pen.fillStyle = light;
     pen.fill();
     const marked = this.picked.includes(atom.i);
-    Object.assign(pen, { lineWidth: (marked ? 3 : 0.8) * sharp, strokeStyle: marked ? this.colours.mark : shade(atom.colour, -0.62) });
+    Object.assign(pen, { lineWidth: (marked ? 3 : 0.8) * sharp, strokeStyle: marked ? this.mark : shade(atom.colour, -0.62) });
     pen.stroke();
     if (!this.numbered && atom.symbol === "H") return;
-    Object.assign(pen, { textAlign: "center", textBaseline: "middle", font: `600 ${Math.max(9 * sharp, 0.72 * atom.r)}px system-ui, sans-serif` });
+    const font = `600 ${Math.max(9 * sharp, 0.72 * atom.r)}px system-ui, sans-serif`;
+    Object.assign(pen, { textAlign: "center", textBaseline: "middle", font });
     pen.fillStyle = bright(atom.colour) ? "#111" : "#fff";
     pen.fillText(atom.symbol + (this.numbered ? atom.i + 1 : ""), atom.x, atom.y + 0.04 * atom.r);
   }
@@ -112,7 +117,7 @@ class Viewer {
     const chosen = this.picked.map((i) => this.atoms[i]).filter(Boolean);
     if (chosen.length < 2) return;
     pen.save();
-    Object.assign(pen, { strokeStyle: this.colours.mark, lineWidth: 2 * sharp });
+    Object.assign(pen, { strokeStyle: this.mark, lineWidth: 2 * sharp });
     pen.setLineDash([2 * sharp, 4 * sharp]);
     pen.beginPath();
     chosen.forEach((atom, k) => (k ? pen.lineTo(atom.x, atom.y) : pen.moveTo(atom.x, atom.y)));
@@ -161,9 +166,8 @@ class Viewer {
     });
   }
 
-  turn(about_y, about_x) {
-    const [c, s, d, t] = [Math.cos(about_y), Math.sin(about_y), Math.cos(about_x), Math.sin(about_x)];
-    this.turned = times([1, 0, 0, 0, d, -t, 0, t, d], times([c, 0, s, 0, 1, 0, -s, 0, c], this.turned));
+  turn(right, down) {
+    this.turned = times(about_x(down), times(about_y(right), this.turned));
     this.draw();
   }
 
@@ -187,7 +191,12 @@ class Viewer {
   measure() {
     const at = this.picked.map((i) => [0, 1, 2].map((k) => this.places[3 * i + k]));
     const names = this.picked.map((i) => this.elements[this.numbers[i]][0] + (i + 1)).join("–");
-    const value = [() => "", () => "", () => `${length(minus(at[0], at[1])).toFixed(3)} Å`, () => `${angle(...at).toFixed(1)}°`, () => `${dihedral(...at).toFixed(1)}°`][at.length]();
+    const measures = {
+      2: () => `${length(minus(at[0], at[1])).toFixed(3)} Å`,
+      3: () => `${angle(...at).toFixed(1)}°`,
+      4: () => `${dihedral(...at).toFixed(1)}°`,
+    };
+    const value = at.length in measures ? measures[at.length]() : "";
     this.said(names ? `${names}${value ? `: ${value}` : ""}` : "");
   }
 }
@@ -197,8 +206,12 @@ const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 const length = (a) => Math.sqrt(dot(a, a));
 const degrees = (radians) => (radians * 180) / Math.PI;
-const angle = (a, b, c) => degrees(Math.acos(Math.max(-1, Math.min(1, dot(minus(a, b), minus(c, b)) / length(minus(a, b)) / length(minus(c, b))))));
-const times = (a, b) => a.map((_, n) => [0, 1, 2].reduce((sum, k) => sum + a[3 * Math.floor(n / 3) + k] * b[3 * k + (n % 3)], 0));
+const unit = (a) => a.map((value) => value / length(a));
+const angle = (a, b, c) => degrees(Math.acos(Math.max(-1, Math.min(1, dot(unit(minus(a, b)), unit(minus(c, b)))))));
+const times = (a, b) => a.map((_, n) => dot(a.slice(n - (n % 3), n - (n % 3) + 3), [b[n % 3], b[3 + (n % 3)], b[6 + (n % 3)]]));
+
+const about_x = (a) => [1, 0, 0, 0, Math.cos(a), -Math.sin(a), 0, Math.sin(a), Math.cos(a)];
+const about_y = (a) => [Math.cos(a), 0, Math.sin(a), 0, 1, 0, -Math.sin(a), 0, Math.cos(a)];
 
 function dihedral(a, b, c, d) {
   const axis = minus(c, b), first = cross(minus(b, a), axis), second = cross(axis, minus(d, c));
@@ -206,7 +219,7 @@ function dihedral(a, b, c, d) {
 }
 
 function centred(places) {
-  const atoms = places.length / 3, middle = [0, 1, 2].map((k) => places.reduce((sum, v, n) => sum + (n % 3 === k ? v : 0), 0) / atoms);
+  const middle = [0, 1, 2].map((k) => places.reduce((sum, value, n) => sum + (n % 3 === k ? value : 0), 0) / (places.length / 3));
   return Array.from(places, (value, n) => value - middle[n % 3]);
 }
 
