@@ -148,11 +148,16 @@ def _tell(
     if json:
         facts: dict[str, Any] = {"method": settings.method, "frames": len(pool), "proposed": worth, "ended": ended}
         emit({**facts, "none_left": why, "trust_ev_per_ang": settings.guards.trust, "hills": hills, "out": out})
-        return
-    if why is not None:
-        announce(why)
-    fates = ", ".join(f"{count} {reason}" for reason, count in ended.items())
-    say(f"{len(pool)} frames, {worth} proposed; replicas: {fates}; written to {out}" + (f", hills to {hills}" if hills else ""))
+    else:
+        if why is not None:
+            announce(why)
+        fates = ", ".join(f"{count} {reason}" for reason, count in ended.items())
+        say(
+            f"{len(pool)} frames, {worth} proposed; replicas: {fates}; written to {out}"
+            + (f", hills to {hills}" if hills else "")
+        )
+    if not len(pool):
+        raise typer.Exit(1)
 
 
 def _opened(model: str) -> tuple[Committee, float]:

@@ -54,7 +54,6 @@ def explore(
         ("dynamics", "--thermostat", "nve", "--keep-bonds", "--sphere", 4),
         ("metadynamics",),
         ("umbrella", "--cv", "a(1,0,2)", "--span", "1.5:2.2"),
-        ("steered", "--cv", "d(0,2)"),
         ("uncertainty",),
         ("exchange",),
     ],
@@ -97,6 +96,13 @@ def test_nobody_left_is_explained(folder: Path, capfd: pytest.CaptureFixture[str
     assert "4 of 4 ended" in answer.json["none_left"]
     assert "where they began" in answer.json["none_left"]
     assert "trust region above 0 eV" in answer.json["none_left"] or "raise the cap" in answer.json["none_left"]
+
+
+def test_a_pool_with_nothing_in_it_is_a_failure(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    answer = explore(capfd, folder, "--max-separation", 0.5)
+    assert answer.code == 1
+    assert "allow more than 0.5" in answer.json["none_left"]
+    assert (answer.json["frames"], answer.json["ended"]) == (0, {"separated": 4})
 
 
 @pytest.mark.parametrize(

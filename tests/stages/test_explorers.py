@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,15 +16,17 @@ from reactal.potentials.committee import Committee
 from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
 from reactal.potentials.schnetpack import build_network
+from reactal.runner import Campaign
 from reactal.stages.bench import Bench
 from reactal.stages.explorers import Yield, dealt, explorers_yields, frames_of_explorers
 from tests.campaign.journals import labelled
+from tests.campaigns import leps_campaign
 from tests.stages.conftest import bench_of
 from tests.stages.geometries import PRODUCT, REACTANT, SADDLE, explored, moved, pool_of, seeded
 
 SCHEDULE = (
     {"method": "metadynamics", "weight": (2.0, 0.0), "length": 10.0},
-    {"method": "dynamics", "temperature": (600.0, 200.0)},
+    {"method": "dynamics", "temperature": (600.0, 200.0), "length": 10.0},
 )
 EQUAL = np.ones(3)
 
@@ -30,6 +34,18 @@ EQUAL = np.ones(3)
 def with_schedule(config: CampaignConfig, request: pytest.FixtureRequest) -> Bench:
     rule = Explorers(schedule=tuple(Explorer(**line) for line in SCHEDULE), replicas=4, check_every=5, over=4, bandit=True)  # type: ignore[arg-type]
     return bench_of(config.model_copy(update={"explorers": rule}), request)
+
+
+@pytest.mark.slow
+def test_a_campaign_explores_with_them_too(tmp_path: Path) -> None:
+    """One round: the pool holds what dynamics and what the explorer met."""
+    schedule = [{"method": "metadynamics", "length": 10.0}]
+    file = leps_campaign(tmp_path, explorers={"schedule": schedule, "replicas": 2}, budget={"labels": 26})
+    with Campaign(file) as campaign:
+        campaign.run()
+        (first, *_) = campaign.state.explorations
+        roles = set(campaign.bench.pools.get(first.pool).extra["role"].tolist())
+    assert {"dynamics", "metadynamics"} <= roles
 
 
 def test_weights_and_temperatures_change_over_rounds() -> None:
