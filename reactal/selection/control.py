@@ -25,6 +25,7 @@ __all__ = ["SEED", "Saved", "labels_saved"]
 SEED = "seed"
 FEWEST = 8  # random labels, and chosen ones, from which an estimate is made
 SPLITS = 60
+UNTOLD = 0.5  # of the splits: from here on the median would be an edge of what was tried
 STEPS = 8  # sizes of the chosen part at which its error is worked out
 NOISE = 1e-6  # of the energies' variance
 
@@ -36,7 +37,8 @@ Rows = NDArray[np.int64]
 @dataclass(frozen=True)
 class Saved:
     """Labels that drawing lots would have needed for what `chosen` labels taught, with a 95 % interval; all three None while
-    there are too few. A bound that is only known to lie beyond what was tried stands at that edge."""
+    there are too few, or while what was drawn teaches so little beyond the seed that there is nothing to compare with. A bound
+    that is only known to lie beyond what was tried stands at that edge."""
 
     chosen: int
     drawn: int
@@ -61,18 +63,21 @@ def labels_saved(dataset: Frames, *, seed: int = 0) -> Saved:
         goal = _error(kernel, energy, np.concatenate([first, learnt]), test)
         errors = [_error(kernel, energy, np.concatenate([first, chosen[:size]]), test) for size in sizes]
         ratios.append(_reached(sizes, np.minimum.accumulate(errors), goal) / len(learnt))
-    need = len(chosen) / np.asarray(ratios)
+    if np.mean(np.equal(ratios, 0)) >= UNTOLD:
+        return Saved(len(chosen), len(drawn))
+    need = len(chosen) / np.maximum(ratios, 0.5 / (len(drawn) - len(drawn) // 2))
     low, middle, high = np.quantile(need, [0.025, 0.5, 0.975])
     return Saved(len(chosen), len(drawn), float(middle), float(low), float(high))
 
 
 def _reached(sizes: Rows, errors: Floats, goal: float) -> float:
-    """How many chosen labels (at least a half, at most all) bring the error down to the goal; errors never rise."""
+    """How many chosen labels (at most all) bring the error down to the goal; errors never rise. None
+    where the seed alone reaches it, which says nothing about a label more."""
     if errors[-1] > goal:
         return float(sizes[-1])
     after = int(np.argmax(errors <= goal))
     if after == 0:
-        return 0.5
+        return 0.0
     part = (errors[after - 1] - goal) / max(errors[after - 1] - errors[after], 1e-300)
     return max(0.5, float(sizes[after - 1] + part * (sizes[after] - sizes[after - 1])))
 

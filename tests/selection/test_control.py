@@ -54,6 +54,14 @@ def test_a_wise_choice_saves_labels() -> None:
     assert np.median(needed) > 1.5 * 30
 
 
+def test_lots_that_teach_nothing_beyond_the_seed_are_no_measure() -> None:
+    """All that was drawn is what the seed knows: any number would be an edge of what was tried."""
+    rows = campaign(np.random.default_rng(0).uniform(0.8, 2.0, (CHOSEN, 2)), seed=0)
+    again = rows[np.r_[0:6, np.arange(DRAWN) % 6, 6 + DRAWN : len(rows)]].with_extra(arm=rows.extra["arm"])
+    found = labels_saved(again)
+    assert (found.random_would_need, found.low, found.high) == (None, None, None)
+
+
 @pytest.mark.parametrize("chosen", [0, FEWEST - 1])
 def test_too_few_say_nothing(chosen: int) -> None:
     found = labels_saved(campaign(np.full((chosen, 2), 1.0), seed=0))
