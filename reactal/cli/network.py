@@ -39,6 +39,8 @@ def routes(
     images: Annotated[int, typer.Option(min=5, help="Images of a path, ends included.")] = 13,
     tries: Annotated[int, typer.Option(min=1, help="Geodesic first paths, each knocked harder than the one before.")] = 3,
     mappings: Annotated[int, typer.Option(min=0, help="Products with like atoms exchanged, beside the one given.")] = 2,
+    campaigns: Annotated[Path | None, typer.Option(help="Folder for a campaign of each leg of the lowest route.")] = None,
+    theory: Annotated[str, typer.Option(help="Of those campaigns, method/basis.")] = "hf/6-31g*",
     sparing: Annotated[bool, typer.Option("--sparing", help="Saddles without Hessians: cheaper from ten atoms on.")] = False,
     charge: ChargeOption = None,
     multiplicity: MultiplicityOption = None,
@@ -47,7 +49,8 @@ def routes(
 ) -> None:
     """Several routes from reactant to product: the lowest, and what the others would cost.
 
-    A path that runs through a valley is split there and each leg has a saddle of its own.
+    A path that runs through a valley is split there and each leg has a saddle of its own. With --campaigns each leg becomes a
+    campaign to run, on one store.
 
     [bold]Examples[/bold]
 
@@ -75,13 +78,16 @@ def routes(
     found = find_routes(potential, *ends, settings=settings, rng=np.random.default_rng(seed))
     write_frames(out, _route_frames(found))
     listed = [_route_line(route) for route in found]
+    written = [] if campaigns is None else _write_campaigns(campaigns, found[0], theory)
     if json:
-        emit({"routes": listed, "out": out})
+        emit({"routes": listed, "campaigns": written, "out": out})
         return
     for line in listed:
         tail = "" if line["whole"] else ", not every leg has a saddle that joins its ends"
         say(f"{line['barrier_kcal']:8.2f} kcal/mol, {line['legs']} leg(s): {line['how']}{tail}")
     say(f"paths written to {out}, the lowest first")
+    for file in written:
+        say(f"reactal run {file}")
 
 
 def network(
@@ -194,6 +200,32 @@ def _show(found: ReactionNetwork, out: Path, *, as_json: bool, more: dict[str, A
     for note in found.notes:
         announce(note)
     say(f"written to {out}")
+
+
+def _write_campaigns(folder: Path, route: Route, theory: str) -> list[Path]:
+    """A campaign file and its two ends for each leg; their labels meet in one store."""
+    from reactal.chem import Frames
+    from reactal.chem.convert import write_frames
+    from reactal.config import minimal_campaign
+
+    written = []
+    for number, leg in enumerate(route.legs, start=1):
+        name = f"leg-{number}"
+        place = folder / name
+        place.mkdir(parents=True, exist_ok=True)
+        for end, structure in (("reactant", leg.start), ("product", leg.end)):
+            write_frames(place / f"{end}.extxyz", Frames.of([structure]))
+        text = minimal_campaign(
+            name=name,
+            reactant="reactant.extxyz",
+            product="product.extxyz",
+            charge=leg.start.charge,
+            multiplicity=leg.start.multiplicity,
+            theory=theory,
+        )
+        written.append(place / "campaign.yaml")
+        written[-1].write_text(text + "store: ../.reactal/store\n", encoding="utf-8")
+    return written
 
 
 def _route_frames(found: Sequence[Route]) -> Any:

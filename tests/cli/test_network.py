@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reactal.chem.convert import read_frames
+from reactal.chem.convert import read_frames, read_structure
+from reactal.config import load_config
+from reactal.exploration.species import same_species
 from tests.cli.toy import reactal
 
 CYANIDE = "3\n\nH 0 0 -1.06\nC 0 0 0\nN 0 0 1.13\n"
@@ -34,12 +36,18 @@ def test_samples_of_several_methods_are_in_one_file(folder: Path, capfd: pytest.
 
 def test_routes_are_listed_from_the_lowest(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = folder / "routes.extxyz"
-    options = ("--out", out, "--images", 9, "--tries", 1, "--json")
-    answer = reactal(capfd, "routes", "gfn2", folder / "hcn.xyz", folder / "hnc.xyz", *options)
+    legs = folder / "legs"
+    options = ("--out", out, "--images", 9, "--tries", 1, "--campaigns", legs, "--theory", "hf/sto-3g", "--json")
+    given = folder / "hcn.xyz", folder / "hnc.xyz"
+    answer = reactal(capfd, "routes", "gfn2", *given, *options)
     assert answer.code == 0
     lowest = answer.json["routes"][0]
     assert lowest["whole"]
     assert lowest["barrier_kcal"] == pytest.approx(XTB_BARRIER, abs=0.3)
+    (file,) = (Path(name) for name in answer.json["campaigns"])
+    config = load_config(file)
+    assert config.theory.theory().name == "hf/sto-3g"
+    assert [same_species(*pair) for pair in zip(config.ends, (read_structure(f) for f in given), strict=True)] == [True, True]
     assert len(read_frames(out)) == 9 * sum(route["legs"] for route in answer.json["routes"])
 
 
