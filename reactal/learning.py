@@ -46,6 +46,7 @@ class Training(BaseModel):
     force_limit: Positive
     energy_limit: Positive
     checkpoint_steps: Annotated[int, Field(ge=0)]
+    processes: Count
     stacked: bool
     compile_from: Annotated[int, Field(ge=0)]
     buckets: Annotated[int, Field(ge=0, le=16)]

@@ -58,6 +58,7 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         representation_rate=rule.representation_rate,
         trainer=TrainerWords(rule.trainer.profiler, rule.trainer.detect_anomaly),
         checkpoint_steps=rule.checkpoint_steps,
+        processes=rule.processes,
         stacked=rule.stacked,
         compile_from=rule.compile_from,
         buckets=rule.buckets,

@@ -30,12 +30,13 @@ from reactal.training.frugal import FrugalGradient
 from reactal.training.gradient import LossGradient, eager_gradient, traced_gradient
 from reactal.training.lesson import Lesson
 from reactal.training.module import CurvePoint, Diverged, MemberModule, Memory, Progress
+from reactal.training.ranks import World, ranks
 from reactal.training.settings import TrainerWords, TrainingSettings
 from reactal.training.shards import StoredRows
 from reactal.training.streaming import streamed_lesson
 from reactal.training.trainer import BARE, lightning_trainer, where_time_went
 
-__all__ = ["MemberJob", "TrainedMember", "beginning", "fit", "quiet", "run_job", "train_member"]
+__all__ = ["MemberJob", "TrainedMember", "beginning", "fit", "quiet", "run_job", "run_rank", "train_member"]
 
 
 @final
@@ -106,10 +107,22 @@ class MemberJob:
 
 def run_job(job: MemberJob, *, progress: Progress | None = None) -> TrainedMember:
     """Train the member that the job describes, from where an earlier run of the same job was killed."""
+    with ranks(job, job.settings) as world:
+        return run_rank(job, world, progress=progress)
+
+
+def run_rank(job: MemberJob, world: World | None, *, progress: Progress | None = None) -> TrainedMember:
+    """This process's part of `run_job`; with no world, all of it."""
     kept = job.checkpoints is not None and job.settings.checkpoint_steps
     checkpoints = Checkpoints(job.checkpoints, job.digest) if job.checkpoints is not None and kept else None
     return _train(
-        _teacher(job), job.settings, seed=job.seed, warm_start=job.warm_start, progress=progress, checkpoints=checkpoints
+        _teacher(job),
+        job.settings,
+        seed=job.seed,
+        warm_start=job.warm_start,
+        progress=progress,
+        checkpoints=checkpoints,
+        world=world,
     )
 
 
@@ -160,6 +173,7 @@ def _train(
     warm_start: bytes | None,
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
+    world: World | None = None,
 ) -> TrainedMember:
     """As `train_member`, of a lesson that begins with the weights to start from."""
     began = time.perf_counter()
@@ -167,6 +181,7 @@ def _train(
     rate = settings.learning_rate(warm=warm_start is not None)
     with torch_threads(settings.threads):
         lesson = teach(start=None if warm_start is None else _start(warm_start, settings))
+        lesson = lesson if world is None else world.lesson(lesson, least=settings.architecture.heads)
         for attempt in range(0 if state is None else state.attempt, settings.restarts + 1):
             network = (
                 build_network(settings.architecture, seed=seed) if warm_start is None else _start(warm_start, settings).network
@@ -174,17 +189,17 @@ def _train(
             module = MemberModule(
                 network,
                 settings,
-                gradient=_gradient(network, lesson, settings, tell=notes.append),
+                gradient=_gradient(network, lesson, settings, tell=notes.append, world=world),
                 steps=lesson.stream.steps,
                 learning_rate=rate / 2**attempt,
                 fold=lesson.fold,
                 progress=progress,
                 before=None if state is None or state.attempt != attempt else (state.step, state.tensors, state.memory),
-                keep=None if checkpoints is None else partial(_keep, checkpoints, attempt),
+                keep=None if checkpoints is None or (world and world.rank) else partial(_keep, checkpoints, attempt),
             )
             try:
                 if module.done < module.steps:  # or it was killed, or its answer was lost, after its last step
-                    notes += fit(module, lesson.stream.after(module.done), words=settings.trainer)
+                    notes += fit(module, lesson.stream.after(module.done), words=settings.trainer, world=world)
             except Diverged as reason:
                 last = reason
                 notes.append(f"diverged ({reason}) at the learning rate {module.learning_rate:g}")
@@ -221,13 +236,16 @@ def _start(weights: bytes, settings: TrainingSettings) -> Member:
     return member
 
 
-def _gradient(network: EnergyNetwork, lesson: Lesson, settings: TrainingSettings, *, tell: Tell) -> LossGradient:
+def _gradient(
+    network: EnergyNetwork, lesson: Lesson, settings: TrainingSettings, *, tell: Tell, world: World | None
+) -> LossGradient:
     """Of a network that is where it starts from."""
     weights, widths = settings.loss_weights, settings.loss_widths
     eager = eager_gradient(network, weights=weights, widths=widths)
     traced = partial(_traced, network, settings, steps=lesson.stream.steps, tell=tell)
     whole = replayed(lesson.stream, settings, eager=eager, traced=traced)
-    gradient = FrugalGradient(whole, eager, least=settings.architecture.heads, tell=tell)
+    gradient: LossGradient = FrugalGradient(whole, eager, least=settings.architecture.heads, tell=tell)
+    gradient = gradient if world is None else world.together(gradient)
     if lesson.stiffness is None:
         return gradient
     return held_back(gradient, list(network.parameters()), lesson.stiffness, strength=settings.continual.strength)
@@ -248,11 +266,11 @@ def _traced(
 
 
 def fit(
-    module: lightning.LightningModule, stream: Iterable[object], *, words: TrainerWords = BARE
+    module: lightning.LightningModule, stream: Iterable[object], *, words: TrainerWords = BARE, world: World | None = None
 ) -> tuple[str, ...]:
     """Train the module on the batches of the stream, in silence; what there is to tell of it."""
     with quiet():
-        trainer = lightning_trainer(words)
+        trainer = lightning_trainer(words) if world is None else world.trainer()
         trainer.fit(module, train_dataloaders=stream)
     return where_time_went(trainer)
 

@@ -87,6 +87,7 @@ class TrainingSettings:
     threads: int = 1
     restarts: int = 3
     trace_from: int = 200  # steps; fewer do not repay the second that a trace of the step takes
+    processes: int = 1  # that train one member together, each on its share of every batch
     stacked: bool = False  # all members in one process as one network with stacks of weights
     compile_from: int = 20_000  # steps that repay some twenty seconds of compiling; 0: never
     buckets: int = 3  # shapes that batches of mixed sizes are filled up to, each traced once; 0: such batches are not traced

@@ -183,6 +183,7 @@ def _require_stackable(work: Sequence[MemberJob]) -> None:
         (any(job.settings != settings for job in work), "the members have different settings"),
         (len({job.warm_start is None for job in work}) > 1, "some members start from weights and some do not"),
         (any(job.stored is not None for job in work), "the labels are streamed from files"),
+        (settings.processes > 1, "several processes train one member (training.processes)"),
         (settings.checkpoint_steps > 0, "a stack keeps no state to go on from (training.checkpoint_steps)"),
         (settings.architecture.heads > 1 or settings.architecture.says != "energy", "its networks say more than one energy"),
         (
