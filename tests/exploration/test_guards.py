@@ -78,3 +78,36 @@ def test_parts_that_drift_apart_are_scattered_however_large_they_are() -> None:
     chain = Structure((6,) * 9, [[5.5 * i, 0, 0] for i in range(9)])
     found = scattered(Frames.of([pair, drifted, argon, chain]), 6.0)
     assert found.tolist() == [False, True, False, False]
+
+
+def judged(guards: Guards, structure: Structure) -> str:
+    """Of a molecule that began as water."""
+    frames = Frames.of([structure])
+    found = guards.check(
+        frames, said(frames), start_energies=np.zeros(1), start_contacts=np.ones(1), begun=Frames.of([WATER])
+    )  # fmt: skip
+    return str(found[0])
+
+
+def test_bonds_may_be_kept() -> None:
+    kept = Guards(bonds=True, separation=99.0)
+    stretched, broken = (WATER.moved([[0, 0, 0], [r, 0, 0], [-0.24, 0.93, 0]]) for r in (1.4, 1.8))
+    formed = WATER.moved([[0, 0, 0], [0.96, 0, 0], [1.1, 0.68, 0]])  # the hydrogens 0.69 angstrom apart
+    assert judged(kept, stretched) == Ended.COMPLETED
+    assert judged(kept, broken) == Ended.REACTED
+    assert judged(kept, formed) == Ended.REACTED
+    assert judged(Guards(separation=99.0), broken) == Ended.COMPLETED  # reactions are what is looked for by default
+    assert kept.looks_back
+    assert not Guards().looks_back
+
+
+def test_the_centre_of_mass_may_be_held() -> None:
+    away = WATER.moved(WATER.positions + np.asarray([0.0, 0.0, 2.0]))
+    assert judged(Guards(drift=1.5), away) == Ended.DRIFTED
+    assert judged(Guards(drift=2.5), away) == Ended.COMPLETED
+
+
+def test_pairs_of_elements_have_least_distances() -> None:
+    assert judged(Guards(distances=((1, 1, 1.6),)), WATER) == Ended.CRUSHED  # they are 1.52 apart
+    assert judged(Guards(distances=((1, 1, 1.5), (8, 1, 0.9))), WATER) == Ended.COMPLETED
+    assert judged(Guards(distances=((8, 8, 9.0),)), WATER) == Ended.COMPLETED
