@@ -51,11 +51,11 @@ class Size:
     settings: TrainingSettings
 
 
-SMALL = TrainingSettings(architecture=Architecture(features=16, interactions=2), steps_first=300, steps_warm=150)
+SMALL = TrainingSettings(architecture=Architecture(features=16, interactions=2), steps_first=200, steps_warm=120)
 FULL = TrainingSettings(architecture=Architecture(features=32, interactions=3), steps_first=1000, steps_warm=500)
 SIZES: Mapping[str, Size] = {
     "quick": Size(("h2combustion",), 2, 2, Budget(20, 20, 2), 100, replace(SMALL, steps_first=100, steps_warm=50)),
-    "small": Size(tuple(SETS), 3, 3, Budget(20, 20, 5), 400, SMALL),
+    "small": Size(tuple(SETS), 3, 3, Budget(20, 20, 4), 300, SMALL),
     "full": Size(tuple(SETS), 5, 4, Budget(20, 20, 6), 0, FULL),
 }
 

@@ -39,13 +39,14 @@ def rmd17(molecule: str) -> Callable[[Path], Pool]:
                 template = Structure(tuple(file["nuclear_charges"].tolist()), file["coords"][0])
                 frames = Frames.repeat(template, file["coords"])
                 parts.append(_labelled(frames, file["energies"] * KCAL, file["forces"].reshape(-1, 3) * KCAL))
-        test = parts[1][_some(len(parts[1]), 300)]
-        return Pool(f"rmd17_{molecule}", parts[0], test, "", (f"rMD17 {molecule}, split 01; 300 of its test structures",))
+        test = parts[1][_some(len(parts[1]), 200)]
+        return Pool(f"rmd17_{molecule}", parts[0], test, "", (f"rMD17 {molecule}, split 01; 200 of its test structures",))
 
     return read
 
 
 # channel: charge is 0; one channel for each composition, since others of the same atoms are in another spin state
+HELD_OUT = 50
 CHANNELS: Mapping[str, int] = {"01": 2, "03": 2, "08": 1, "11": 3}  # multiplicity
 
 
@@ -57,10 +58,10 @@ def h2combustion(data: Path) -> Pool:
     for kind in ("nm", "aimd"):
         frames = _channels(data, kind)
         rows = np.random.default_rng(7).permutation(len(frames))
-        tests.append(frames[np.sort(rows[:100])].with_extra(region=np.full(100, kind)))
-        chosen.append(frames[np.sort(rows[100:])])
+        tests.append(frames[np.sort(rows[:HELD_OUT])].with_extra(region=np.full(HELD_OUT, kind)))
+        chosen.append(frames[np.sort(rows[HELD_OUT:])])
     path = _channels(data, "irc")
-    path = path[_some(len(path), 150)]
+    path = path[_some(len(path), 120)]
     tests.insert(0, path.with_extra(region=np.full(len(path), "path")))
     note = f"channels {', '.join(CHANNELS)} of hydrogen combustion; structures with a force above {HIGHEST_FORCE:g} eV/Å left out"
     return Pool("h2combustion", Frames.concat(chosen), Frames.concat(tests), "path", (note,))
@@ -72,7 +73,7 @@ def botnet_ethanol(data: Path) -> Pool:
     folder = data / "forces/botnet_ethanol"
     pool = _extended_xyz(folder / "train.xyz")
     dynamics = _extended_xyz(folder / "test_MD.xyz")
-    dynamics = dynamics[_some(len(dynamics), 200)]
+    dynamics = dynamics[_some(len(dynamics), 100)]
     apart = _extended_xyz(folder / "test_H_removal.xyz")
     test = Frames.concat(
         [

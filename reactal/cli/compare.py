@@ -18,38 +18,51 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
+PoolArgument = Annotated[
+    str, typer.Argument(metavar="POOL", help="Labelled geometries: a file, or NAME or NAME@VERSION of a data set in the store.")
+]
+TestOption = Annotated[
+    list[str], typer.Option(help="FILE, or REGION=FILE; repeatable. A column `region` in a file tells regions, too.")
+]
+StrategiesOption = Annotated[
+    str,
+    typer.Option(help="Names with commas; random is always there. `campaign`: what a campaign does; else ACQUISITION+CHOOSER."),
+]
+SeedsOption = Annotated[int, typer.Option(min=1, help="How often everything is done; fewer than 3 give no interval.")]
+StartOption = Annotated[int, typer.Option(min=1, help="Labels by lot that all strategies of a seed begin with.")]
+TargetOption = Annotated[float | None, typer.Option(help="Force error in eV/Å to count labels until; else random's at the end.")]
+CandidatesOption = Annotated[int, typer.Option(min=0, help="Structures that a strategy is shown in a round; 0: all.")]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Optimiser steps of the first round; later ones take half.")]
+ScratchOption = Annotated[bool, typer.Option("--scratch", help="Train every round from scratch, not on from the last.")]
+CampaignOption = Annotated[Path | None, typer.Option(help="Take model and training settings from this campaign file.")]
+ClusterOption = Annotated[str, typer.Option(help="local, none, or the address of a Dask scheduler, tcp://host:port.")]
+SlotsOption = Annotated[int, typer.Option(min=0, help="Worker processes of the local cluster; 0: one for each core.")]
+TrackingOption = Annotated[str | None, typer.Option(help="MLflow's URI, or none; else a database in the folder.")]
+StoreOption = Annotated[str | None, typer.Option(envvar="REACTAL_STORE", help="Where rounds are kept; else in the folder.")]
+EngineOption = Annotated[Engine, typer.Option(help="prefect: with retries and a page to watch; inprocess: nothing but Python.")]
+
+
 def compare(
-    pool: Annotated[str, typer.Argument(metavar="POOL", help="Labelled geometries: a file, or NAME[@VERSION] in the store.")],
-    test: Annotated[
-        list[str], typer.Option(help="FILE, or REGION=FILE; repeatable. A column `region` in a file tells regions, too.")
-    ],
+    pool: PoolArgument,
+    test: TestOption,
     out: Annotated[Path, typer.Option(help="Folder for the figure, the table, the numbers, and the finished rounds.")],
-    strategies: Annotated[
-        str,
-        typer.Option(
-            help="Names with commas; random is always there. `campaign`: what a campaign does. Else ACQUISITION+CHOOSER."
-        ),
-    ] = "campaign,disagreement,farthest",
-    seeds: Annotated[int, typer.Option(min=1, help="How often everything is done; fewer than 3 give no interval.")] = 5,
-    start: Annotated[int, typer.Option(min=1, help="Labels by lot that all strategies of a seed begin with.")] = 20,
+    strategies: StrategiesOption = "campaign,disagreement,farthest",
+    seeds: SeedsOption = 5,
+    start: StartOption = 20,
     batch: Annotated[int, typer.Option(min=1, help="Labels in a round.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds after the start.")] = 4,
-    target: Annotated[
-        float | None, typer.Option(help="Force error in eV/Å to count labels until; else random's at the end.")
-    ] = None,
-    candidates: Annotated[int, typer.Option(min=0, help="Structures that a strategy is shown in a round; 0: all.")] = 0,
+    target: TargetOption = None,
+    candidates: CandidatesOption = 0,
     members: Annotated[int | None, typer.Option(min=2, help="Networks in the committee.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of the first round; later ones take half.")] = None,
-    scratch: Annotated[bool, typer.Option("--scratch", help="Train every round from scratch, not on from the last.")] = False,
-    campaign: Annotated[Path | None, typer.Option(help="Take model and training settings from this campaign file.")] = None,
-    cluster: Annotated[str, typer.Option(help="local, none, or the address of a Dask scheduler, tcp://host:port.")] = "local",
-    slots: Annotated[int, typer.Option(min=0, help="Worker processes of the local cluster; 0: one for each core.")] = 0,
-    tracking: Annotated[str | None, typer.Option(help="MLflow's URI, or none; else a database in the folder.")] = None,
-    store: Annotated[str | None, typer.Option(envvar="REACTAL_STORE", help="Where rounds are kept; else in the folder.")] = None,
+    steps: StepsOption = None,
+    scratch: ScratchOption = False,
+    campaign: CampaignOption = None,
+    cluster: ClusterOption = "local",
+    slots: SlotsOption = 0,
+    tracking: TrackingOption = None,
+    store: StoreOption = None,
     first_seed: Annotated[int, typer.Option(min=0, help="The first of the seeds.")] = 0,
-    engine: Annotated[Engine, typer.Option(help="prefect: with retries and a page to watch; inprocess: nothing but Python.")] = (
-        Engine.PREFECT
-    ),
+    engine: EngineOption = Engine.PREFECT,
     json: JsonOption = False,
 ) -> None:
     """Compare ways to choose labels.
@@ -65,27 +78,30 @@ def compare(
 
       reactal compare md.xyz --test path=irc.xyz --test md=hold.xyz --strategies campaign,ucb,ucb+kdpp --seeds 5 --out compared
     """
-    from pydantic import ValidationError
-
-    from reactal.comparison.request import Request
-    from reactal.errors import InputError
-
     names = tuple(name.strip() for name in strategies.split(",") if name.strip() not in ("", "random")) or ("random",)
-    try:
-        request = Request(
-            pool=pool, tests=tuple(test), out=str(out), strategies=names, seeds=seeds, first_seed=first_seed,
-            start=start, batch=batch, rounds=rounds, candidates=candidates, target=target, members=members, steps=steps,
-            scratch=scratch, campaign=None if campaign is None else str(campaign), store=store, cluster=cluster, slots=slots,
-            tracking=tracking,
-        )  # fmt: skip
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"--{'-'.join(map(str, first['loc']))}: {first['msg']} (given: {first.get('input')})") from error
+    request = _asked(
+        pool=pool, tests=tuple(test), out=str(out), strategies=names, seeds=seeds, first_seed=first_seed, start=start,
+        batch=batch, rounds=rounds, candidates=candidates, target=target, members=members, steps=steps, scratch=scratch,
+        campaign=None if campaign is None else str(campaign), store=store, cluster=cluster, slots=slots, tracking=tracking,
+    )  # fmt: skip
     result = _done(request, engine)
     if json:
         emit(result)
     else:
         _tell(result)
+
+
+def _asked(**given: Any) -> Request:
+    from pydantic import ValidationError
+
+    from reactal.comparison.request import Request
+    from reactal.errors import InputError
+
+    try:
+        return Request(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"--{'-'.join(map(str, first['loc']))}: {first['msg']} (given: {first.get('input')})") from error
 
 
 def _done(request: Request, engine: Engine) -> dict[str, Any]:

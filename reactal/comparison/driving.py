@@ -102,7 +102,8 @@ class Contest:
         for chain in chains:
             future = self.client.submit(work, chain, resources={TRAINING: 1}, pure=False)
             waiting[future.key] = future, chain
-        for future in as_completed([future for future, _ in waiting.values()]):
+        # the client is no default of this process, of which as_completed would take the loop
+        for future in as_completed([future for future, _ in waiting.values()], loop=self.client.loop):
             _, chain = waiting.pop(future.key)
             yield chain, future.result()
             future.release()
