@@ -2,59 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Label, Structure
 from reactal.labeling.base import LabelPool
-from reactal.potentials.export import load_committee
 from reactal.stages.bench import Bench
+from reactal.stages.forgetting import Forgotten, forgotten
 from reactal.stages.subject import Subject
-from reactal.training.forgetting import force_mae
 from reactal.validation.base import Cell, Column, Curve, Findings, Table
 
 __all__ = ["SCALES", "check_forgetting", "check_strain"]
 
 Floats = NDArray[np.float64]
 CHAPTER = "uncertainty"
-MODELS = 6  # of all iterations, the first and the last among them
+SETS = ("old", "new", "hybrid")
 SCALES = (0.92, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.2)  # of all distances, from an end
 
 
-def check_forgetting(bench: Bench, state: CampaignState, rows: Frames) -> Findings:
-    """Force errors of the models of several iterations on fixed sets: what the first was trained on (old), what came later (new),
-    and both (hybrid). The ratio is the error on the old set over the first model's."""
-    trainings = state.trainings
-    old = (
-        rows.extra["iteration"] <= trainings[0].iteration if trainings and "iteration" in rows.extra else np.zeros(0, dtype=bool)
-    )
-    if len(trainings) < 2 or not old.any() or old.all():
+def check_forgetting(bench: Bench, state: CampaignState) -> Findings:
+    """Each training's force errors on rows that its members keep from themselves in all rounds: of earlier rounds (old), of the
+    last (new), both (hybrid); and the error on the old ones over what it was before that training."""
+    found = [forgotten(bench, state, number) for number in range(len(state.trainings))]
+    if all(one.ratio is None for one in found):
         return Findings()
-    chosen = np.unique(np.linspace(0, len(trainings) - 1, MODELS).astype(int)).tolist()
-    sets = {"old": rows[old], "new": rows[~old], "hybrid": rows}
-    lines: list[tuple[Cell, ...]] = []
-    first: float | None = None
-    for i in chosen:
-        model = load_committee(bench.models.get(trainings[i].model))
-        errors = [1e3 * force_mae(model, frames) for frames in sets.values()]
-        first = errors[0] if first is None else first
-        lines.append((trainings[i].iteration, trainings[i].rows, *errors, errors[0] / first if first else None))
-    heads = [Column(f"{name} ({len(frames)})", "meV/Å") for name, frames in sets.items()]
-    columns = (Column("iteration"), Column("rows trained on"), *heads, Column("forgetting ratio"))
-    title = "What earlier structures cost later models"
-    note = "Force MAE; a ratio of one forgets nothing. Old structures were in every training set, new ones came to be in it."
-    table = Table("forgetting", CHAPTER, title, columns, tuple(lines), note)
-    return Findings(tables=(table,), curves=_learning(table, tuple(sets)))
+    errors = [[None if error is None else 1e3 * error for error in (one.old, one.new, one.hybrid)] for one in found]
+    lines = tuple((one.iteration, one.rows, *three, one.ratio) for one, three in zip(found, errors, strict=True))
+    heads = [Column(name, "meV/Å") for name in SETS]
+    columns = (Column("iteration"), Column("rows held out"), *heads, Column("forgetting ratio"))
+    title = "What each training forgot"
+    note = "Force MAE on rows that no member was trained on; a ratio of one forgets nothing."
+    return Findings(tables=(Table("forgetting", CHAPTER, title, columns, lines, note),), curves=_learning(title, found, errors))
 
 
-def _learning(table: Table, names: tuple[str, ...]) -> tuple[Curve, ...]:
+def _learning(title: str, found: Sequence[Forgotten], errors: Sequence[Sequence[float | None]]) -> tuple[Curve, ...]:
     x, y = Column("iteration"), Column("force MAE", "meV/Å")
-    steps = tuple(float(row[0] or 0) for row in table.rows)
-    return tuple(
-        Curve("forgetting", CHAPTER, table.title, name, x, y, steps, tuple(float(row[2 + i] or 0.0) for row in table.rows))
-        for i, name in enumerate(names)
-    )
+    curves = []
+    for place, name in enumerate(SETS):
+        pairs = [
+            (float(one.iteration), value) for one, three in zip(found, errors, strict=True) if (value := three[place]) is not None
+        ]
+        steps, values = tuple(step for step, _ in pairs), tuple(value for _, value in pairs)
+        curves.append(Curve("forgetting", CHAPTER, title, name, x, y, steps, values))
+    return tuple(curves)
 
 
 def check_strain(subject: Subject, pool: LabelPool | None) -> Findings:

@@ -101,7 +101,7 @@ def validate_campaign(
     bench.progress.end(f"{int((sets == LATER).sum())} labels that the model has not seen, {len(rows)} in all")
     findings += check_consistency(subject, rows, rng=bench.rng("validate", "lines"))
     findings += _doubt(subject, state) + _barrier(bench, state, subject) + _vibrations(bench, state, subject, label=label)
-    findings += check_forgetting(bench, state, rows) + check_strain(subject, bench.label_pool() if label else None)
+    findings += check_forgetting(bench, state) + check_strain(subject, bench.label_pool() if label else None)
     findings += _dynamics(bench, subject, follow_fs) + check_price(bench, events, state)
     findings += check_speed(subject.potential, rows, clock=time.perf_counter, label_s=label_seconds(bench, rows))
     return findings

@@ -71,6 +71,10 @@ def test_a_method_is_right_about_itself_and_less_so_about_its_elder(tmp_path: Pa
     assert forces[0]["value"] == pytest.approx(0, abs=1e-3) and forces[0]["verdict"] == "met"
     assert forces[1]["value"] > 1 and forces[1]["verdict"] == "not met"
     assert forces[1]["goal"] == "at most 1 meV/Å"
+    (tmp_path / "again.extxyz").write_bytes(file.read_bytes())
+    both = reactal(capfd, "validate", "gfn2", "--against", file, "--against", tmp_path / "again.extxyz", "--json").json
+    (table,) = (table for table in both["tables"] if table["name"] == "accuracy_by_set")
+    assert [row[:2] for row in table["rows"]] == [[str(file), 8], [str(tmp_path / "again.extxyz"), 8]]
 
 
 def test_a_model_of_other_elements_is_a_finding(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,7 @@ class Springs:
 
 def test_phonons_of_a_cubic_lattice_of_springs() -> None:
     lattice = Structure((18,), np.zeros((1, 3)), cell=np.eye(3) * Springs.side, pbc=(True,) * 3)
-    found = phonon_wavenumbers(Springs(), lattice, supercell=(4, 4, 4), points=[(0, 0, 0), (0.25, 0, 0), (0.5, 0.5, 0)])
+    found = phonon_wavenumbers(Springs(), lattice, supercell=(4, 2, 2), points=[(0, 0, 0), (0.25, 0, 0), (0.5, 0.5, 0)])
     assert found is not None, "phonopy is among the tests' packages"
     unit = np.sqrt(Springs.stiffness / ARGON / AMU_ANGSTROM2_PER_FS2) * 1e15 / 2.99792458e10 / (2 * np.pi)
     expected = [0.0, 2 * unit * np.sin(np.pi / 4), 2 * unit * np.sqrt(2)]
