@@ -45,7 +45,8 @@ KNOBS: tuple[Knob, ...] = (
 def turned(settings: TrainingSettings, values: Mapping[str, Value]) -> TrainingSettings:
     """The settings with these values, by the keys of `KNOBS`."""
     by_key = {knob.key: knob.place for knob in KNOBS}
-    own, of_model = {}, {}
+    own: dict[str, Any] = {}
+    of_model: dict[str, Any] = {}
     for key, value in values.items():
         _, dot, name = by_key[key].rpartition(".")
         (of_model if dot else own)[name] = value
