@@ -58,7 +58,8 @@ def scattered(frames: Frames, separation: float) -> NDArray[np.bool_]:
 @dataclass(frozen=True, eq=False)
 class PairTable:
     """All pairs of n structures with up to M atoms: numbers (n, M), zero where a structure has fewer atoms; distance (n, M, M)
-    angstrom, infinite from an atom to itself and to what is not there; lengths (n, M, M), the summed covalent radii."""
+    angstrom, of nearest images in cells, infinite from an atom to itself and to what is not there; lengths (n, M, M), the summed
+    covalent radii."""
 
     numbers: NDArray[np.int64]
     distance: Floats
@@ -72,7 +73,10 @@ class PairTable:
         places[frames.owner, column] = frames.positions
         numbers[frames.owner, column] = frames.numbers
         radii = np.where(numbers > 0, _RADII[numbers], 1.0)
-        distance = np.linalg.norm(places[:, :, None] - places[:, None], axis=-1)
+        apart = places[:, :, None] - places[:, None]
+        if frames.pbc is not None and frames.cell is not None and frames.pbc.any():
+            apart = _nearest_images(apart, frames.cell, frames.pbc)
+        distance = np.linalg.norm(apart, axis=-1)
         itself = np.arange(largest)
         distance[:, itself, itself] = np.inf
         return cls(numbers, np.where(np.isnan(distance), np.inf, distance), radii[:, :, None] + radii[:, None])
@@ -108,3 +112,12 @@ class PairTable:
             pair = (self.numbers[:, :, None] == first) & (self.numbers[:, None] == second)
             found |= (pair & (self.distance < least)).any(axis=(1, 2))
         return found
+
+
+def _nearest_images(apart: Floats, cells: Floats, periodic: NDArray[np.bool_]) -> Floats:
+    """Differences (n, M, M, 3) angstrom, the short way in cells (n, 3, 3): by whole cell vectors in the periodic directions,
+    which finds the nearest image in cells that are not very skewed. Cell vectors that are zero are no directions."""
+    whole = np.where(periodic.any(axis=1)[:, None, None], cells, np.eye(3))
+    filled = whole + np.where(np.abs(whole).max(axis=2, keepdims=True) > 0, 0.0, np.eye(3))
+    along = np.einsum("nijc,nck->nijk", apart, np.linalg.inv(filled))
+    return np.asarray(apart - np.einsum("nijk,nkc->nijc", np.round(along) * periodic[:, None, None], filled))

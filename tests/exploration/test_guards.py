@@ -111,3 +111,15 @@ def test_pairs_of_elements_have_least_distances() -> None:
     assert judged(Guards(distances=((1, 1, 1.6),)), WATER) == Ended.CRUSHED  # they are 1.52 apart
     assert judged(Guards(distances=((1, 1, 1.5), (8, 1, 0.9))), WATER) == Ended.COMPLETED
     assert judged(Guards(distances=((8, 8, 9.0),)), WATER) == Ended.COMPLETED
+
+
+def test_distances_in_cells_are_those_of_nearest_images() -> None:
+    """Two argon atoms across the wall of a slab's cell, beside a molecule without one."""
+    cell = np.asarray([[6.0, 0, 0], [1.0, 6.0, 0], [0, 0, 0]])
+    slab = Structure((18, 18), [[0.2, 0.1, 0], [6.5, 5.6, 0]], cell=cell, pbc=(True, True, False))
+    apart = np.linalg.norm([6.5 - 0.2 - 7.0, 5.6 - 0.1 - 6.0, 0.0])  # over both vectors of the cell
+    frames = Frames.of([slab, WATER])
+    found = closest_contacts(frames)
+    assert found[0] == pytest.approx(apart / (2 * 1.06), rel=0.02)
+    assert found[1] == closest_contacts(Frames.of([WATER]))[0]
+    assert scattered(frames, 2.0).tolist() == [False, False]
