@@ -6,7 +6,7 @@ BIN := .venv/bin
 # and with one thread each: sums over threads that share two cores with others need not agree to the last bit
 test test-fast chaos: export OMP_NUM_THREADS := 1
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
-BENCHMARKS := label train continual explore select density store scale reactions saddles quickstart validate report calibration compare search
+BENCHMARKS := label train rmd17 continual explore select density store scale reactions saddles quickstart validate report calibration compare search
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast chaos lint bench $(addprefix bench-,$(BENCHMARKS)) up clean

@@ -156,7 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small network for a moment: shows that it runs, not how well")
     parser.add_argument("--molecule", choices=PUBLISHED, help="one of them; both without this")
-    parser.add_argument("--minutes", type=float, default=1e9, help="of this call, for each molecule")
+    parser.add_argument("--minutes", type=float, default=30.0, help="of this call, for each molecule")
     parser.add_argument("--steps", type=int, default=STEPS, help="of the whole training; the learning rate falls to 0 there")
     parser.add_argument("--features", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reactal.chem import Frames
 from reactal.errors import InputError
@@ -16,7 +15,7 @@ THEORY = "theory"  # the column that says at which level of theory a row was lab
 
 def admitted(frames: Frames) -> Frames:
     """The frames; `InputError` where a labelled row has forces that are no numbers, or rows are of several theories."""
-    finite: NDArray[np.bool_] = np.isfinite(frames.forces).all(axis=1)
+    finite = np.asarray(np.isfinite(frames.forces).all(axis=1))
     broken = [row for row in np.flatnonzero(frames.labelled).tolist() if not finite[frames.atoms(row)].all()]
     if broken:
         raise InputError(

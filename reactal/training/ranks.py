@@ -19,7 +19,7 @@ from typing import Any, final
 
 import pytorch_lightning as lightning
 import torch
-from lightning_fabric.plugins.environments import ClusterEnvironment
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from torch import distributed
 
