@@ -1,0 +1,125 @@
+"""How many slots one driver keeps busy: labels that take a lognormal time, on simulated slots of a real Dask cluster.
+
+Forty labels a slot (10,000 on 256), so that each size takes about as long; the ideal is the work over the slots. What bends the
+curve is one machine doing everything: driver, scheduler and all slots' writing share its cores, which `cpu` splits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+from figure import Figure, report
+from simulated_slots import cost
+
+from reactal.chem import Label, Structure, Theory
+from reactal.labeling.base import LabelingResources
+from reactal.labeling.cluster import LABEL_SLOT
+from reactal.labeling.dask_pool import DaskLabelPool
+
+HERE = Path(__file__).parent
+LABELS_EACH = 40
+SIZES, QUICK_SIZES = (1, 4, 16, 64, 256), (4, 64)
+QUICK_EACH = 8
+MOST_THREADS = 64  # of one worker process
+GOAL = 0.9
+ANY = Theory.parse("leps/none", program="ase")
+HOST = "127.0.0.1"
+
+
+@contextmanager
+def cluster(slots: int, folder: Path) -> Iterator[tuple[str, list[int]]]:
+    """A scheduler and workers with so many slots between them; its address, and the processes' numbers, the scheduler's first."""
+    said = folder / "scheduler.json"
+    environ = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])}
+    scheduler = ["distributed.cli.dask_scheduler", "--host", HOST, "--port", "0", "--no-dashboard", "--scheduler-file", str(said)]
+    threads = [MOST_THREADS] * (slots // MOST_THREADS) + ([slots % MOST_THREADS] if slots % MOST_THREADS else [])
+    with ExitStack() as stack, (folder / "cluster.log").open("wb") as log:
+
+        def start(command: list[str]) -> int:
+            process = subprocess.Popen([sys.executable, "-m", *command], env=environ, stdout=log, stderr=log)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+            return process.pid
+
+        numbers = [start(scheduler)]
+        while not said.exists():
+            time.sleep(0.1)
+        for count in threads:
+            resources = ["--nthreads", str(count), "--resources", f"{LABEL_SLOT}={count}", "--memory-limit", "0"]
+            place = ["--no-nanny", "--no-dashboard", "--local-directory", str(folder), "--preload", "simulated_slots"]
+            numbers.append(start(["distributed.cli.dask_worker", "--scheduler-file", str(said), *resources, *place]))
+        yield str(said), numbers
+
+
+def measured(slots: int, count: int) -> dict[str, float]:
+    """Efficiency, and seconds of processor time a label, of driver, scheduler and all workers."""
+    from distributed import Client
+
+    random, trio = np.random.default_rng(slots), np.array([[0.0, 0.0, 0.0], [0.0, 0.1, 0.9], [0.0, 0.0, 1.8]])
+    structures = [Structure.from_symbols("HHH", trio + random.normal(0, 0.05, (3, 3)), multiplicity=2) for _ in range(count)]
+    work = sum(map(cost, structures))
+    with (
+        tempfile.TemporaryDirectory() as name,
+        cluster(slots, Path(name)) as (file, numbers),
+        Client(scheduler_file=file, timeout=120, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(len(numbers) - 1, timeout=300)
+        pool = DaskLabelPool(client, str(Path(name) / "store"), ANY, LabelingResources(slots=slots))
+        began, cpu, others = time.perf_counter(), time.process_time(), list(map(processor_seconds, numbers))
+        answers = [outcome.answer for outcome in pool.label(structures)]
+        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+        others = [processor_seconds(number) - before for number, before in zip(numbers, others, strict=True)]
+        pool.close()
+    assert len(answers) == count and all(isinstance(answer, Label) for answer in answers)
+    return {
+        "efficiency": work / slots / wall,
+        "driver_ms": 1e3 * cpu / count,
+        "scheduler_ms": 1e3 * others[0] / count,
+        "workers_ms": 1e3 * sum(others[1:]) / count,
+        "share": (cpu + sum(others)) / wall / (os.cpu_count() or 1),
+        "driver_of_a_core": cpu / wall,
+    }
+
+
+def processor_seconds(number: int) -> float:
+    """That a process has used."""
+    fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the same on smaller work, within two minutes")
+    quick = parser.parse_args().quick
+    figures = []
+    for slots in QUICK_SIZES if quick else SIZES:
+        count = slots * (QUICK_EACH if quick else LABELS_EACH)
+        found = measured(slots, count)
+        cpu = ", ".join(f"{name} {found[name]:.2f}" for name in ("driver_ms", "scheduler_ms", "workers_ms", "share"))
+        print(f"{slots} slots, {count} labels: efficiency {found['efficiency']:.3f}; {cpu}", file=sys.stderr, flush=True)
+        met = found["efficiency"] >= GOAL
+        figures.append(
+            Figure(f"scale.efficiency_{slots}", round(found["efficiency"], 3), "", None, None, f">= {GOAL}", met, runs=1)
+        )
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    figures += [
+        Figure("scale.driver_cpu", round(found["driver_of_a_core"], 3), "cores", None, None, "none", met=True, runs=1),
+        Figure("scale.driver_cpu_ms", round(found["driver_ms"], 3), "ms", None, None, "none", met=True, runs=1),
+        Figure("scale.scheduler_cpu_ms", round(found["scheduler_ms"], 3), "ms", None, None, "none", met=True, runs=1),
+        Figure("scale.driver_rss_gib", round(memory, 3), "GiB", None, None, "<= 2", met=memory <= 2, runs=1),
+    ]
+    report(figures)
+
+
+if __name__ == "__main__":
+    main()
