@@ -12,6 +12,7 @@ from reactal.cli.verdict import lines
 from reactal.progress import NoProgress
 from reactal.stages.bench import Bench
 from reactal.stages.calibrate import calibrate
+from reactal.stages.reporting import _random_arm
 from reactal.stages.summary import summarize
 from tests.campaign.journals import labelled
 from tests.cli.test_verdict import summary
@@ -35,10 +36,13 @@ def test_labels_saved_are_estimated_from_the_dataset(bench: Bench, tmp_path) -> 
     rows = pool_of(places, ["path"] * len(arms), arm=arms, iteration=[0] * len(arms))
     version = bench.datasets.commit(bench.config.name, rows, theory=bench.theory.fingerprint)
     event = labelled(0, asked=len(arms)).model_copy(update={"dataset": version.version, "rows": len(rows)})
-    saved = told(bench, CampaignState(labelled=(event,)), tmp_path)["random_arm"]["labels_saved"]
+    found = told(bench, CampaignState(labelled=(event,)), tmp_path)
+    saved = found["random_arm"]["labels_saved"]
     assert (saved["chosen"], saved["drawn"]) == (CHOSEN, RANDOM)
     low, high = saved["ci95"]
     assert -CHOSEN <= low <= saved["estimate"] <= high
+    reported = _random_arm(bench, found)
+    assert (reported.saved, reported.saved_low, reported.saved_high) == (saved["estimate"], low, high)
 
 
 def test_nothing_is_said_before_there_is_anything(bench: Bench, tmp_path) -> None:
