@@ -27,6 +27,7 @@ __all__ = [
     "TrainingDiverged",
     "TrainingInterrupted",
     "UnknownElement",
+    "UnknownState",
     "UnknownTheory",
     "UnusablePotential",
 ]
@@ -54,6 +55,10 @@ class StructureError(InputError):
 
 class UnknownElement(StructureError):
     """An atomic number or symbol outside the periodic table."""
+
+
+class UnknownState(UnknownElement):
+    """A charge or multiplicity that a potential was never trained on: it has as little to say of it as of a strange element."""
 
 
 class NonFinite(StructureError):

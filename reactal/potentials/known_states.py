@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reactal.chem import Frames
-from reactal.errors import InputError
+from reactal.errors import UnknownState
 
 __all__ = ["as_about", "known_states", "refuse_unknown_states"]
 
@@ -34,7 +34,7 @@ def as_about(frames: Frames, *, before: Iterable[State] = ()) -> dict[str, Any]:
 
 
 def refuse_unknown_states(frames: Frames, about: Mapping[str, Any]) -> None:
-    """`InputError` where a structure is in a state that the model was never trained on."""
+    """`UnknownState` where a structure is in a state that the model was never trained on."""
     known = known_states(about)
     if not known or not len(frames):
         return
@@ -43,7 +43,7 @@ def refuse_unknown_states(frames: Frames, about: Mapping[str, Any]) -> None:
         return  # as nearly always, and thousands of times in a second of dynamics
     strange = sorted(_states(frames) - known)
     if strange:
-        raise InputError(
+        raise UnknownState(
             f"the potential was trained on {_words(known)} and knows nothing of {_words(strange)}; "
             "give these structures the state that they have in it, or train on labels of theirs"
         )
