@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, final
 
 import typer
 
@@ -27,6 +28,16 @@ XTB = ("gfn1", "gfn2", "ipea1")
 BARRIERS = "barriers:"
 
 
+@final
+@dataclass(frozen=True)
+class _Source:
+    """Where data sets are, and which state a file's geometries have."""
+
+    store: str
+    charge: int | None
+    multiplicity: int | None
+
+
 def validate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A campaign file, a model's folder or URL, or gfn2, gfn1.")],
     against: Annotated[
@@ -46,6 +57,10 @@ def validate(
     dynamics: Annotated[
         float | None, typer.Option(min=0, metavar="FS", help="Length of each run of dynamics; default: the goal's; 0: none.")
     ] = None,
+    charge: Annotated[
+        int | None, typer.Option(help="Of a file's geometries; without it the model's, else the file's own.")
+    ] = None,
+    multiplicity: Annotated[int | None, typer.Option(help="Spin multiplicity; likewise.")] = None,
     store: StoreOption = DEFAULT_STORE,
     settings: SetOption = None,
     json: JsonOption = False,
@@ -69,10 +84,11 @@ def validate(
 
     if out is not None:
         require_folder(out)
+    source = _Source(store, charge, multiplicity)
     found = (
-        _of_campaign(model, against or [], settings or [], store, label=label, follow_fs=dynamics)
+        _of_campaign(model, against or [], settings or [], source, label=label, follow_fs=dynamics)
         if model.endswith(_FILES)
-        else _of_model(model, against or [], settings or [], store)
+        else _of_model(model, against or [], settings or [], source)
     )
     if out is not None:
         out.write_bytes(found.sealed() + b"\n")
@@ -88,7 +104,7 @@ def validate(
 
 
 def _of_campaign(
-    file: str, against: list[str], settings: list[str], store: str, *, label: bool, follow_fs: float | None
+    file: str, against: list[str], settings: list[str], source: _Source, *, label: bool, follow_fs: float | None
 ) -> Validation:
     """The newest model of a campaign, against the campaign itself or anything else."""
     from reactal.cli.progress import progress
@@ -102,7 +118,7 @@ def _of_campaign(
             found = _itself(driver, subject, label=label, follow_fs=follow_fs)
         else:
             pool = driver.bench.label_pool() if label else None
-            found = _against(subject, against, store, shown=shown, pool=pool)
+            found = _against(subject, against, source, shown=shown, pool=pool)
         ValidationStore(driver.bench.objects, driver.config.name).put(subject.name, found)
         return found
 
@@ -125,7 +141,7 @@ def _itself(driver: Campaign, subject: Subject, *, label: bool, follow_fs: float
     return Validation.of(findings, model=subject.name, against=CAMPAIGN, facts=facts)
 
 
-def _of_model(model: str, against: list[str], settings: list[str], store: str) -> Validation:
+def _of_model(model: str, against: list[str], settings: list[str], source: _Source) -> Validation:
     """A model by itself, with the goals of the defaults."""
     from reactal.cli.progress import progress
     from reactal.errors import InputError
@@ -138,7 +154,7 @@ def _of_model(model: str, against: list[str], settings: list[str], store: str) -
     calibration = {"factor": known.get("factor"), "coverage": known.get("coverage")}
     subject = Subject(potential, model, _goals(settings), relative=model in XTB, **calibration)
     with progress() as shown:
-        return _against(subject, against, store, shown=shown)
+        return _against(subject, against, source, shown=shown)
 
 
 def _potential(model: str) -> Potential:
@@ -189,7 +205,9 @@ def _suite(subject: Subject, against: str, *, shown: Progress, pool: LabelPool |
     return Validation.of(findings, model=subject.name, against=against, facts=facts)
 
 
-def _against(subject: Subject, against: list[str], store: str, *, shown: Progress, pool: LabelPool | None = None) -> Validation:
+def _against(
+    subject: Subject, against: list[str], source: _Source, *, shown: Progress, pool: LabelPool | None = None
+) -> Validation:
     import numpy as np
 
     from reactal.chem import Frames
@@ -202,24 +220,30 @@ def _against(subject: Subject, against: list[str], store: str, *, shown: Progres
         return _suite(subject, against[0], shown=shown, pool=pool)
     if pool is not None:
         raise InputError("--label is for a campaign by itself and for barriers:FOLDER; `reactal label` labels files")
-    sets = [_labelled(one, subject, store) for one in against]
+    sets = [_labelled(one, subject, source) for one in against]
     named = [frames.with_extra(set=np.full(len(frames), name)) for name, frames in sets]
     frames = Frames.concat(named) if len(named) > 1 else sets[0][1]
     names = ", ".join(name for name, _ in sets)
     return validate_frames(subject, frames, against=names, rng=np.random.default_rng(0))
 
 
-def _labelled(against: str, subject: Subject, store: str) -> tuple[str, Frames]:
+def _labelled(against: str, subject: Subject, source: _Source) -> tuple[str, Frames]:
     """What it is called, and its labels."""
-    from reactal.chem.files import is_file_of_frames
+    from reactal.chem.files import is_file_of_frames, read_any
+    from reactal.chem.states import StateRules
     from reactal.cli.references import labelled_frames
     from reactal.errors import InputError
 
     if against.endswith(_FILES):
         return _labels_of_campaign(against)
-    if Path(against).suffix and not is_file_of_frames(Path(against)):
+    if is_file_of_frames(Path(against)):
+        about = getattr(subject.potential, "about", {})
+        charge = about.get("charge") if source.charge is None else source.charge
+        multiplicity = about.get("multiplicity") if source.multiplicity is None else source.multiplicity
+        return against, read_any(Path(against), StateRules(charge, multiplicity))
+    if Path(against).suffix:
         raise InputError(f"there is no file {against} to hold {subject.name} against; `reactal label` writes one")
-    return against, labelled_frames(against, store)
+    return against, labelled_frames(against, source.store)
 
 
 def _labels_of_campaign(file: str) -> tuple[str, Frames]:

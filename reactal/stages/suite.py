@@ -1,7 +1,8 @@
 """A folder of reactions with known barriers, and each of them searched for on a model from its two ends alone.
 
-`barriers.csv` has the columns name, forward_kcal and, where they are known, reverse_kcal and zero_point (1: the barrier includes
-zero-point energies; 0: it does not); each reaction has a folder of its name with reactant.xyz, product.xyz and perhaps ts.xyz.
+`barriers.csv` has the columns name, forward_kcal and, where they are known, reverse_kcal, zero_point (1: the barrier includes
+zero-point energies; 0: it does not), charge and multiplicity; each reaction has a folder of its name with reactant.xyz,
+product.xyz and perhaps ts.xyz.
 """
 
 from __future__ import annotations
@@ -50,10 +51,12 @@ def read_suite(folder: Path) -> tuple[SuiteReaction, ...]:
 
 
 def _reaction(folder: Path, row: dict[str, str]) -> SuiteReaction:
-    reactant, product = (read_structure(folder / end) for end in ENDS)
+    charge, multiplicity = (_whole(folder, row, name) for name in ("charge", "multiplicity"))
+    reactant, product = (read_structure(folder / end, charge=charge, multiplicity=multiplicity) for end in ENDS)
     if reactant.numbers != product.numbers:
         raise InputError(f"{folder}: reactant and product must list the same atoms in the same order")
-    saddle = read_structure(folder / SADDLE) if (folder / SADDLE).is_file() else None
+    given = (folder / SADDLE).is_file()
+    saddle = read_structure(folder / SADDLE, charge=charge, multiplicity=multiplicity) if given else None
     if saddle is not None and saddle.numbers != reactant.numbers:
         raise InputError(f"{folder}: {SADDLE} must list the atoms of the reactant in the same order")
     heights = (_number(folder, row, "forward_kcal"), _number(folder, row, "reverse_kcal"))
@@ -66,6 +69,11 @@ def _number(folder: Path, row: dict[str, str], column: str) -> float | None:
         return float(text) if text else None
     except ValueError as error:
         raise InputError(f"{folder.parent / TABLE}, {folder.name}: {column} is {text!r}, not a number") from error
+
+
+def _whole(folder: Path, row: dict[str, str], column: str) -> int | None:
+    number = _number(folder, row, column)
+    return None if number is None else int(number)
 
 
 def _table(file: Path) -> dict[str, dict[str, str]]:

@@ -11,7 +11,7 @@ import reactal
 from reactal.campaign.events import Event
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Label, Structure
-from reactal.errors import InputError, UnknownElement
+from reactal.errors import InputError
 from reactal.exploration.paths import align
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
@@ -40,7 +40,7 @@ def validate_frames(subject: Subject, frames: Frames, *, against: str, rng: np.r
         raise InputError(f"{against} holds no labelled geometry; `reactal label` adds energies and forces")
     try:
         labelled, dropped = _answered(subject, labelled)
-    except UnknownElement as error:
+    except InputError as error:  # elements, charges or multiplicities that the model does not know
         return Validation(subject.name, against, _nothing(subject, str(error)).outcomes)
     findings = check_accuracy(subject, labelled, groups=labelled.extra.get("set")) + check_doubt(subject, labelled)
     findings += check_consistency(subject, labelled, rng=rng)

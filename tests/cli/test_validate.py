@@ -88,6 +88,21 @@ def test_a_model_of_other_elements_is_a_finding(tmp_path: Path, capfd: pytest.Ca
     assert "U" in answer.json["outcomes"][0]["why"]
 
 
+def test_a_state_that_the_file_does_not_name_can_be_given(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """OH- and not the radical: without a word its electrons would be odd."""
+    file = tmp_path / "oh.extxyz"
+    ion = Structure((8, 1), np.asarray([[0, 0, 0], [0, 0, 0.97]]), charge=-1)
+    said = XtbPotential("gfn2").predict(Frames.of([ion]))
+    lines = ["O 0 0 0 " + " ".join(map(str, said.forces[0])), "H 0 0 0.97 " + " ".join(map(str, said.forces[1]))]
+    head = f'Properties=species:S:1:pos:R:3:forces:R:3 energy={said.energy[0]} pbc="F F F"'
+    file.write_text("\n".join(["2", head, *lines]) + "\n")
+    assert reactal(capfd, "validate", "gfn2", "--against", file).code == 2
+    given = reactal(capfd, "validate", "gfn2", "--against", file, "--charge", -1, "--json")
+    assert given.code == 0, given.err
+    (table,) = (table for table in given.json["tables"] if table["name"] == "accuracy_overall")
+    assert table["rows"][0][5] == pytest.approx(0, abs=1e-3)
+
+
 def suite(folder: Path) -> Path:
     """HCN's isomerisation, the same molecule twice, and elements that the method does not know."""
     hcn, hnc = (read_structure(HCN / f"{end}.xyz") for end in ("reactant", "product"))
@@ -101,7 +116,8 @@ def suite(folder: Path) -> Path:
         (folder / name).mkdir(parents=True)
         for end, structure in zip(("reactant", "product"), ends, strict=True):
             write_frames(folder / name / f"{end}.xyz", Frames.of([structure]))
-    (folder / "barriers.csv").write_text(f"name,forward_kcal,zero_point\n<script>,{HCN_BARRIER},0\nuranium,1,1\n")
+    rows = (f"<script>,{HCN_BARRIER},0,0,1", "uranium,1,1,0,2")
+    (folder / "barriers.csv").write_text("\n".join(["name,forward_kcal,zero_point,charge,multiplicity", *rows]) + "\n")
     return folder
 
 
