@@ -81,17 +81,17 @@ def compared(pool: Pool, size: Size, strategies: tuple[str, ...], *, seeds: int,
 
 
 def figures(found: Mapping[str, Comparison], pools: Mapping[str, Pool]) -> list[Figure]:
-    """The default way against random: where it is worth most, and where least. A region with forces counts by its forces."""
+    """The default way against random: where bonds break, by the forces where the test has them; and where it is worth least of
+    all, in whatever region and by forces or energies."""
     ratios: dict[str, tuple[float, int]] = {}
     reactive: list[str] = []
     for name, comparison in found.items():
-        for region in comparison.regions:
-            metrics = {v.metric for v in comparison.verdicts if v.region == region}
-            metric = "force_mae" if "force_mae" in metrics else "energy_mae"
-            ratio = comparison.verdict(CAMPAIGN, metric=metric, region=region).labels_ratio
-            if ratio.mean is not None:
-                ratios[f"{name}/{region}"] = ratio.mean, ratio.n
-                reactive += [f"{name}/{region}"] if region == pools[name].reactive else []
+        for verdict in comparison.verdicts:
+            if verdict.strategy == CAMPAIGN and verdict.labels_ratio.mean is not None:
+                place = f"{name}/{verdict.region}/{verdict.metric}"
+                ratios[place] = verdict.labels_ratio.mean, verdict.labels_ratio.n
+        here = [f"{name}/{pools[name].reactive}/{metric}" for metric in ("force_mae", "energy_mae")]
+        reactive += [place for place in here if place in ratios][:1]
     shown = []
     for title, among, goal in (
         ("compare.labels_vs_random_reactive", reactive, GOAL_REACTIVE),
@@ -123,6 +123,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path(".cache/compare"), help="where finished rounds, tables and figures go")
     parser.add_argument("--sets", default="", help=f"names with commas, of {', '.join(SETS)}")
     parser.add_argument("--strategies", default=",".join(STRATEGIES), help="names with commas; random is always there")
+    parser.add_argument("--rounds", type=int, default=0, help="after the start; 0: as many as the size of the run has")
     parser.add_argument("--seeds", type=int, default=0, help="0: as many as the size of the run has")
     return parser.parse_args()
 
@@ -131,6 +132,8 @@ def main() -> None:
     asked = arguments()
     torch.set_num_threads(1)
     size = SIZES["quick" if asked.quick else "small" if asked.small else "full"]
+    if asked.rounds:
+        size = replace(size, budget=replace(size.budget, rounds=asked.rounds))
     names = tuple(asked.sets.split(",")) if asked.sets else size.sets
     strategies = tuple(name for name in asked.strategies.split(",") if name != RANDOM)
     found, pools, notes = {}, {}, {}

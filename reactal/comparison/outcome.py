@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from reactal.comparison.curves import Interval, area, equal_error_ratio, interval, labels_to_reach, ratio_interval
-from reactal.comparison.records import RoundRecord
+from reactal.comparison.records import ALL, RoundRecord
 
 __all__ = ["METRICS", "Comparison", "Curve", "Verdict", "compared"]
 
@@ -83,7 +83,8 @@ def compared(chains: Chains, *, against: str, target: float | None = None) -> Co
     strategies = tuple(dict.fromkeys(name for name, _ in chains))
     seeds = tuple(sorted({seed for _, seed in chains}))
     first = next(iter(chains.values()))[0]
-    regions = {name: errors.rows for name, errors in first.errors.items()}
+    named = sorted(first.errors, key=lambda name: (name != ALL, name))  # as read from a store they come by name
+    regions = {name: first.errors[name].rows for name in named}
     curves, verdicts = [], []
     for region in regions:
         for metric in METRICS:
