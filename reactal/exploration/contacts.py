@@ -117,7 +117,7 @@ class PairTable:
 def _nearest_images(apart: Floats, cells: Floats, periodic: NDArray[np.bool_]) -> Floats:
     """Differences (n, M, M, 3) angstrom, the short way in cells (n, 3, 3): by whole cell vectors in the periodic directions,
     which finds the nearest image in cells that are not very skewed. Cell vectors that are zero are no directions."""
-    whole = np.where(periodic.any(axis=1)[:, None, None], cells, np.eye(3))
+    whole = np.where(np.asarray(periodic.any(axis=1))[:, None, None], cells, np.eye(3))
     filled = whole + np.where(np.abs(whole).max(axis=2, keepdims=True) > 0, 0.0, np.eye(3))
     along = np.einsum("nijc,nck->nijk", apart, np.linalg.inv(filled))
     return np.asarray(apart - np.einsum("nijk,nkc->nijc", np.round(along) * periodic[:, None, None], filled))
