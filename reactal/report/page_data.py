@@ -67,9 +67,10 @@ def _groups(data: ReportData) -> list[dict[str, Any]]:
         for row in data.stationary
     ]
     moving: list[dict[str, Any]] = []
-    if len(data.path.structures) > 1:
-        heights = [round(value, 3) for value in data.path.model_kcal]
-        moving.append({"label": "Along the path", "frames": list(data.path.structures), "heights": heights, "text": ""})
+    images = [pair for pair in zip(data.path.structures, data.path.model_kcal, strict=False) if pair[0] >= 0]
+    if len(images) > 1:
+        heights = [round(height, 3) for _, height in images]
+        moving.append({"label": "Along the path", "frames": [place for place, _ in images], "heights": heights, "text": ""})
     if data.mode is not None:
         wave = number(abs(data.mode.wavenumber), 0) + ("i" if data.mode.wavenumber < 0 else "")
         item = {"label": "Saddle's mode", "frames": [data.mode.structure], **_moves(data.mode.displacements)}

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Forgotten", "forgetting_table", "forgotten"]
 
+MOST_TRAININGS, MOST_ROWS = 8, 500  # tested anew for one page, which must not take long; the tracker has every round
+
 Ints = NDArray[np.int64]
 
 
@@ -73,8 +75,13 @@ def forgotten(bench: Bench, state: CampaignState, number: int) -> Forgotten:
 
 
 def forgetting_table(bench: Bench, state: CampaignState) -> tuple[Table, ...]:
-    """For the report, where there is something to show."""
-    found = [forgotten(bench, state, number) for number in range(len(state.trainings))]
+    """For the report, where there is something to show: the newest trainings, as many as a page can wait for."""
+    if not state.dataset or not {"role", "iteration"} <= set(bench.dataset(state.dataset).extra):
+        return ()  # rows of which nobody knows from which round they are
+    found: list[Forgotten] = []
+    for number in reversed(range(len(state.trainings))[-MOST_TRAININGS:]):
+        if sum(one.rows for one in found) < MOST_ROWS:
+            found.insert(0, forgotten(bench, state, number))
     if all(one.ratio is None for one in found):
         return ()
     rows = tuple(
@@ -85,6 +92,8 @@ def forgetting_table(bench: Bench, state: CampaignState) -> tuple[Table, ...]:
         "Force errors (eV/Å) on labels that each member keeps from itself in all rounds. Old are those of earlier rounds; "
         "the ratio is their error after the training over before: 1 forgets nothing."
     )
+    if len(found) < len(state.trainings):
+        note += f" Of {len(state.trainings)} trainings the newest are shown."
     return (Table("What each training forgot", heads, rows, note),)
 
 

@@ -17,7 +17,7 @@ from reactal.report.shown import MapPoints, WorstRow
 from reactal.report.wording import number
 from reactal.selection.descriptors import describe
 from reactal.stages.bench import Bench
-from reactal.stages.report_structures import Album, rows_spread, structure_keys
+from reactal.stages.report_structures import Album, rows_spread
 from reactal.stages.summary import RECENT
 from reactal.units import KCAL_PER_MOL
 
@@ -54,7 +54,7 @@ class Foretold:
 
 def foretold(bench: Bench, events: Sequence[Event], rows: Frames, *, zero: float, album: Album) -> tuple[Foretold, ...]:
     """Every structure of every batch that has a label; labels of the dataset are not read a second time."""
-    have = dict(zip(structure_keys(rows), range(len(rows)), strict=True))
+    have = dict(zip(rows.keys(), range(len(rows)), strict=True))
     found: list[Foretold] = []
     model_zero = 0.0
     for event in events:
@@ -69,7 +69,7 @@ def _batch(
     bench: Bench, event: BatchChosen, rows: Frames, have: dict[str, int], *, zeros: tuple[float, float], album: Album
 ) -> Iterator[Foretold]:
     pool = bench.pools.get(event.batch)
-    keys = structure_keys(pool)
+    keys = pool.keys()
     others = bench.labels.get_many(bench.theory.fingerprint, [key for key in keys if key not in have])
     for i, key in enumerate(keys):
         if (label := others.get(key)) is None and key not in have:
@@ -159,6 +159,7 @@ def exploration_map(
     zero, model_zero = zeros
     before = len(rows) + len(unseen)
     rows, unseen = (some[rows_spread(len(some), most)] for some, most in ((rows, MAP_ROWS), (unseen, MAP_UNSEEN)))
+    unseen = unseen[np.isfinite(np.add.reduceat(unseen.positions.sum(axis=1), unseen.offsets[:-1]))] if len(unseen) else unseen
     named = Frames.of([structure for _, structure in marks])
     labelled, others = describe(rows, Frames.concat([part for part in (unseen, band, named) if len(part)] or [Frames.of([])]))
     middle = labelled.mean(axis=0, dtype=np.float64)
@@ -169,7 +170,7 @@ def exploration_map(
     seen, free, way, points = np.split(flat, np.cumsum([len(rows), len(unseen), len(band)]))
     rounds = rows.extra.get("iteration", np.zeros(len(rows), dtype=np.int64)).astype(int).tolist()
     places = [_placed(album, rows, i, zero=zero) for i in range(len(rows))]
-    places += [album.place(unseen.structure(i), f"explored last, {i + 1}", note="not labelled") for i in range(len(unseen))]
+    places += [album.place_row(unseen, i, f"explored last, {i + 1}", note="not labelled") for i in range(len(unseen))]
     shown = np.concatenate([seen, free])
     heights = np.concatenate([rows.energy - zero, unseen.energy - model_zero]) / KCAL_PER_MOL
     return MapPoints(

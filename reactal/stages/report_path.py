@@ -27,12 +27,9 @@ Floats = NDArray[np.float64]
 
 
 def template_of(bench: Bench, state: CampaignState) -> Structure | None:
-    """What all other structures are laid upon: the saddle, else the middle of the path, else the reactant."""
+    """What all other structures are laid upon: the saddle, else the reactant."""
     if state.tests and (saddle := _kept(bench, state.tests[-1].key)) is not None:
         return saddle
-    if state.explored is not None:
-        band = bench.pools.get(state.explored.path)
-        return band.structure(len(band) // 2)
     return _kept(bench, state.seeded.reactant) if state.seeded is not None else None
 
 
@@ -46,7 +43,7 @@ def path_profile(bench: Bench, state: CampaignState, committee: Committee | None
     progress = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(places, axis=0), axis=(1, 2)))])
     heights = (said.energy - said.energy[0]) / KCAL_PER_MOL
     images = [
-        album.place(band.structure(i), f"image {i + 1} of the path", note=f"{number(float(heights[i]), 1)} kcal/mol on the model")
+        album.place_row(band, i, f"image {i + 1} of the path", note=f"{number(float(heights[i]), 1)} kcal/mol on the model")
         for i in range(len(band))
     ]
     near, where = _labelled_on(bench, state, band)

@@ -89,8 +89,7 @@ def batch_progress(bench: Bench, state: CampaignState) -> dict[str, Any]:
     """How many structures of the batch under way have a label or a failure; zeros between batches."""
     if state.pending is None:
         return {"batch": 0, "batch_done": 0}
-    batch = bench.pools.get(state.pending.batch)
-    keys = [batch.structure(row).key for row in range(len(batch))]
+    keys = bench.pools.get(state.pending.batch).keys()
     return {"batch": len(keys), "batch_done": len(bench.labels.get_many(bench.theory.fingerprint, keys))}
 
 

@@ -197,6 +197,17 @@ def test_the_album_turns_structures_and_their_displacements_alike(campaign: Camp
     )
 
 
+def test_what_is_no_molecule_is_shown_all_the_same(campaign: Campaign) -> None:
+    """On an early model two atoms of an image may meet; what is not finite has no place."""
+    rows = campaign.bench.dataset(campaign.state.dataset)[:2]
+    places = rows.positions.copy()
+    places[0], places[3] = places[1], np.nan
+    album = Album(campaign.bench.structure_of(campaign.state.tests[-1].key))
+    frames = dataclasses.replace(rows, positions=places)
+    assert [album.place_row(frames, row, "image") for row in range(2)] == [0, -1]
+    assert album.place(rows.structure(1), "sound") == album.place_row(rows, 1, "the same") == 1
+
+
 def test_rows_are_thinned_evenly_to_the_last() -> None:
     assert rows_spread(5, 10).tolist() == [0, 1, 2, 3, 4]
     assert rows_spread(100, 3).tolist() == [0, 50, 99] and rows_spread(0, 3).tolist() == []
