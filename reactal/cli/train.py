@@ -26,6 +26,15 @@ CHECKPOINTS = "checkpoints"  # a folder beside the model, while it is trained
 COVERAGE = 0.9  # of the bound on the force error that the held-out labels give
 
 
+CommitteeOption = Annotated[
+    str | None,
+    typer.Option(help="full, or one network with its doubt in itself: shared (heads), dropout (masks of a head) or evidential."),
+]
+CheckpointsOption = Annotated[
+    int, typer.Option(min=0, help="Keep the state after so many steps: the same command goes on from there when killed.")
+]
+
+
 def train(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="NAME[@VERSION] in the store, or a file that ASE reads.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
@@ -37,15 +46,8 @@ def train(
         str | None,
         typer.Option(help="With --from: full, features (the representation stays), gradual (freed by layers) or adapters."),
     ] = None,
-    committee: Annotated[
-        str | None,
-        typer.Option(
-            help="full, or one network with its doubt in itself: shared (heads), dropout (masks of a head) or evidential."
-        ),
-    ] = None,
-    checkpoints: Annotated[
-        int, typer.Option(min=0, help="Keep the state after so many steps: the same command goes on from there when killed.")
-    ] = 0,
+    committee: CommitteeOption = None,
+    checkpoints: CheckpointsOption = 0,
     campaign: Annotated[Path | None, typer.Option(help="Take model and training settings from this campaign file.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 0,
     store: StoreOption = DEFAULT_STORE,
@@ -69,16 +71,14 @@ def train(
 
     if (out / "model.json").exists():
         raise InputError(f"there is a model in {out} already; choose another folder")
-    many = _stream_from(campaign)
-    source = learnt_from(dataset, store, hold_out=hold_out, seed=seed, stream_from=many, beside=out)
+    source = learnt_from(dataset, store, hold_out=hold_out, seed=seed, stream_from=_stream_from(campaign), beside=out)
     used, kept_out = source.frames, source.kept_out
 
     from reactal.potentials.export import write_committee  # these load torch, which a mistake above need not wait for
     from reactal.potentials.known_states import as_about
     from reactal.training.committee import assemble
 
-    wish = _Wish(members, committee, steps, start, transfer)
-    settings, warm, start = _plan(used, campaign, wish)
+    settings, warm, start = _plan(used, campaign, _Wish(members, committee, steps, start, transfer))
     settings = replace(settings, checkpoint_steps=checkpoints)
     kept = out / CHECKPOINTS if checkpoints else None
     with source.taught(settings) as rows:
@@ -89,12 +89,20 @@ def train(
     write_committee(out, assemble(trained, **about, **errors))
     if kept is not None:
         rmtree(kept)
+    summary = {"model": out, "rows": source.rows, "members": members, **errors}
     if json:
-        emit({"model": out, "rows": source.rows, "members": members, **errors})
+        emit(summary)
     else:
-        seen = errors.get("held_out", {}).get("force_mae_ev_per_ang")
-        said = "" if seen is None else f"; force MAE {seen:.3f} eV/Å on the {len(kept_out)} held out"
-        say(f"{members} members trained on {source.rows} labels{said}\nnext: reactal predict {out} FRAMES --out OUT")
+        _told(summary, len(kept_out))
+
+
+def _told(summary: dict[str, Any], kept_out: int) -> None:
+    seen = summary.get("held_out", {}).get("force_mae_ev_per_ang")
+    said = "" if seen is None else f"; force MAE {seen:.3f} eV/Å on the {kept_out} held out"
+    say(
+        f"{summary['members']} members trained on {summary['rows']} labels{said}\n"
+        f"next: reactal predict {summary['model']} FRAMES --out OUT"
+    )
 
 
 def _stream_from(campaign: Path | None) -> int:

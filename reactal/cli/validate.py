@@ -94,7 +94,11 @@ def validate(
         out.write_bytes(found.sealed() + b"\n")
     if json:
         emit(found.as_json())
-        return
+    else:
+        _told(found, out)
+
+
+def _told(found: Validation, out: Path | None) -> None:
     from reactal.cli.findings import findings
 
     terminal = console()
