@@ -43,7 +43,7 @@ def validate(
     against: Annotated[
         list[str] | None,
         typer.Option(
-            help="Labelled files or data sets NAME[@VERSION], repeatable; barriers:FOLDER; or CAMPAIGN.yaml. Default: its own."
+            help="Labelled files or data sets NAME@VERSION, repeatable; barriers:FOLDER; or CAMPAIGN.yaml. Default: its own."
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write everything found as JSON: tables, curves, geometries.")] = None,
