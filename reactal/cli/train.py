@@ -36,9 +36,7 @@ CheckpointsOption = Annotated[
 
 
 def train(
-    dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="NAME@VERSION or NAME in the store, or a file that ASE reads.")
-    ],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="NAME or NAME@VERSION in the store, or any file ASE reads.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     members: Annotated[int, typer.Option(min=1, help="Networks in the committee; their disagreement is the doubt.")] = 4,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each member.")] = None,

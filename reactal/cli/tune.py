@@ -20,9 +20,7 @@ TUNED = "tuned.yaml"
 
 
 def tune(
-    dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="NAME@VERSION or NAME in the store, or a file that ASE reads.")
-    ],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="NAME or NAME@VERSION in the store, or any file ASE reads.")],
     out: Annotated[Path, typer.Option(help="Folder for the study, which the same command goes on with, and tuned.yaml.")],
     trials: Annotated[int, typer.Option(min=1, help="Settings to try in all, those of earlier calls counted.")] = 30,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Begin no further trial after so long.")] = None,
