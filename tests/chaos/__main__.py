@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
@@ -18,10 +19,10 @@ from tests.store.s3_servers import credentials
 
 
 def chaos(folder: Path, *, runs: int, first: int, minutes: float | None = None, warm: int = 2) -> list[Outcome]:
-    """Runs with seeds from `first`, until there are so many or the time is up; before them one that nothing disturbs."""
+    """Runs with seeds from `first`, until there are so many or, after the first, the time is up; before them some that nothing
+    disturbs."""
     log = folder / "executions"
     outcomes: list[Outcome] = []
-    until = None if minutes is None else time.monotonic() + 60 * minutes
     with credentials(), running(folder, log) as services:
         for number in range(warm):  # the first fills caches; the last says how long a run takes
             calm = Disturbed(folder / f"undisturbed-{number}", services, log, seed=-1, faults=[])
@@ -32,8 +33,9 @@ def chaos(folder: Path, *, runs: int, first: int, minutes: float | None = None, 
 
         with Campaign(calm.file) as campaign:
             end = end_of(campaign)
+        until = math.inf if minutes is None else time.monotonic() + 60 * minutes
         for seed in range(first, first + runs):
-            if until is not None and time.monotonic() > until:
+            if outcomes and time.monotonic() > until:
                 break
             run = Disturbed(folder / f"run-{seed}", services, log, seed=seed, faults=plan(seed, calm.outcome.seconds))
             run.run()

@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.__main__ import chaos, summary
 from tests.chaos.plan import AT_MOST, FAULTS, WINDOW, plan
 
-FIRST, RUNS, MINUTES = 0, 2, 1.5
+FIRST, RUNS, MINUTES = 0, 2, 1.0
 
 
 @pytest.mark.slow
