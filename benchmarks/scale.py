@@ -1,6 +1,6 @@
 """How many slots one driver keeps busy: labels that take a lognormal time, on simulated slots of a real Dask cluster.
 
-Forty labels a slot (10,000 on 256), so that each size takes about as long. Efficiency is the work over slots and time; the peer is
+Forty labels a slot (10,000 on 256): each size takes about as long. Efficiency is the work over slots and time; the peer is
 the same order of labels on the same slots with no time at all between them, where the last long label keeps the others waiting.
 Driver, scheduler and all slots' writing share one machine's cores, which the lines on standard error split.
 """
