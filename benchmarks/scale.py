@@ -36,6 +36,7 @@ MOST_THREADS = 64  # of one worker process
 GOAL = 0.9
 ANY = Theory.parse("leps/none", program="ase")
 HOST = "127.0.0.1"
+START_S = 120.0
 
 
 @contextmanager
@@ -54,7 +55,9 @@ def cluster(slots: int, folder: Path) -> Iterator[tuple[str, list[int]]]:
             return process.pid
 
         numbers = [start(scheduler)]
-        while not said.exists():
+        deadline = time.monotonic() + START_S
+        while not said.exists():  # Dask's own sign that its scheduler is up
+            assert time.monotonic() < deadline, f"no Dask scheduler within {START_S:g} s: {(folder / 'cluster.log').read_text()}"
             time.sleep(0.1)
         for count in threads:
             resources = ["--nthreads", str(count), "--resources", f"{LABEL_SLOT}={count}", "--memory-limit", "0"]
