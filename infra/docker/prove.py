@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PREDEFINED = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # Docker's own arguments
 CODENAMES = {"12": "bookworm", "13": "trixie"}
 UNPROVEN = 3
+MADE = "etc/.debootstrap-went-through"
+OWN_MOUNTS = "PROVE_OWN_MOUNTS"
 
 
 @dataclass
@@ -179,18 +181,23 @@ def inside_path(stage: Stage, target: str) -> Path:
 
 def copied(source: Path, target: Path) -> None:
     """A whole root with owners and links."""
-    subprocess.run(["cp", "--archive", "--reflink=auto", str(source), str(target)], check=True)
+    subprocess.run(["cp", "--archive", "--one-file-system", "--reflink=auto", str(source), str(target)], check=True)
 
 
 def clean_debian(codename: str, work: Path) -> Path:
     """A minimal Debian, made once."""
     root = work / codename
-    if not root.exists():
+    if not (root / MADE).exists():
+        if root.exists():
+            removed(root)
         began = time.monotonic()
         subprocess.run(["debootstrap", "--variant=minbase", codename, str(root)], check=True, stdout=subprocess.DEVNULL)
+        for place in ("proc", "sys"):  # which debootstrap may leave mounted
+            subprocess.run(["umount", "--quiet", "--recursive", str(root / place)], check=False)
         places = (f"debian {codename}", f"debian-security {codename}-security")
         sources = "".join(f"deb http://deb.debian.org/{place} main\n" for place in places)
         (root / "etc/apt/sources.list").write_text(sources)
+        (root / MADE).touch()
         print(f"{time.monotonic() - began:7.1f} s  debootstrap {codename}", flush=True)
     return root
 
@@ -238,11 +245,27 @@ def inside(stage: Stage, command: list[str]) -> str:
     return done.stdout
 
 
+def alone() -> None:
+    """Go on in a mount namespace of this process's own: however it ends, no mount is left under a root that is removed later."""
+    if os.environ.get(OWN_MOUNTS) != str(os.getpid()):
+        os.execvpe(
+            "unshare", ["unshare", "--mount", "--", sys.executable, *sys.argv], os.environ | {OWN_MOUNTS: str(os.getpid())}
+        )
+
+
+def removed(root: Path) -> None:
+    """A root that was made before; `SystemExit` where something is mounted in it, which is not ours to remove."""
+    within = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[1].startswith(f"{root}/")]
+    if within:
+        raise SystemExit(f"prove: {within[0]} is mounted; unmount it before {root} is removed")
+    shutil.rmtree(root)
+
+
 def missing() -> str | None:
     """Why nothing can be proven here; None where it can."""
     if os.geteuid() != 0:
         return "root is needed for chroot and mount"
-    absent = [name for name in ("debootstrap", "chroot", "mount") if shutil.which(name) is None]
+    absent = [name for name in ("debootstrap", "chroot", "mount", "unshare") if shutil.which(name) is None]
     return f"{' and '.join(absent)} not on PATH: apt-get install debootstrap" if absent else None
 
 
@@ -256,11 +279,12 @@ def main() -> int:
     if why := missing():
         print(f"prove: {why}", file=sys.stderr)
         return 1
+    alone()
     with ExitStack() as stack:
-        work = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="prove-")))
+        work = (given.keep and given.keep.resolve()) or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="prove-")))
         work.mkdir(parents=True, exist_ok=True)
         for old in work.glob("stage*"):
-            shutil.rmtree(old)
+            removed(old)
         proof = Proof(Path(__file__).parent / given.dockerfile, work, dict(word.split("=", 1) for word in given.build_arg))
         image = proof.run()
         checked(image)
