@@ -83,9 +83,22 @@ def _psi4() -> Program:
 
 
 def _ase() -> Program:
+    """ASE's own little surfaces at once; a program that ASE drives in a child."""
     from reactal.labeling.ase import ase_labeler, check_ase_theory
+    from reactal.labeling.ase_programs import CALCULATOR, calculator_labeler, check_calculator, require_calculator
 
-    return Program.immediate(ase_labeler, check_ase_theory)
+    here = Program.immediate(ase_labeler, check_ase_theory)
+    inside = Inside(require_calculator, calculator_labeler, check_calculator)
+    apart = Program.apart(inside)
+
+    def way(theory: Theory) -> Program:
+        return apart if CALCULATOR in dict(theory.keywords) else here
+
+    return Program(
+        lambda theory, resources: way(theory).make(theory, resources),
+        lambda theory, structure, resources: way(theory).check(theory, structure, resources),
+        inside,
+    )
 
 
 def _xtb() -> Program:

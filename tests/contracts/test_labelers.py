@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,8 @@ def cases() -> list[object]:
     density = parsed("pbe/sto-3g", keywords={"dft_spherical_points": 434})
     needs_xtb = pytest.mark.skipif(find_spec("xtb") is None, reason="xtb has no wheel for this Python")
     harness = parsed("gfn2-xtb/none", program="qcengine", keywords={"harness": "xtb", "accuracy": 0.01})
+    needs_mopac = pytest.mark.skipif(which("mopac") is None, reason="mopac is not installed")
+    mopac = parsed("pm7/none", program="qcengine", keywords={"harness": "mopac"})
     return [
         pytest.param(Case(emt, water(0.1), unknown), id="ase emt"),
         pytest.param(Case(emt, copper(), unknown), id="ase emt, periodic"),
@@ -59,6 +62,7 @@ def cases() -> list[object]:
         ),
         pytest.param(Case(parsed("hf/sto-3g", program="pyscf"), hydroxyl(), periodic), id="pyscf uhf"),
         pytest.param(Case(harness, water(0.1), periodic), id="qcengine xtb", marks=needs_xtb),
+        pytest.param(Case(mopac, water(0.1), periodic), id="qcengine mopac", marks=needs_mopac),
         pytest.param(Case(parsed("hf/sto-3g"), water(0.1), periodic), id="psi4 rhf", marks=pytest.mark.psi4),
         pytest.param(Case(parsed("hf/sto-3g"), hydroxyl(), periodic), id="psi4 uhf", marks=pytest.mark.psi4),
         pytest.param(Case(density, water(0.1), periodic), id="psi4 rks", marks=pytest.mark.psi4),
