@@ -57,12 +57,15 @@ def labels_saved(dataset: Frames, *, seed: int = 0) -> Saved:
         return Saved(len(chosen), len(drawn))
     kernel, energy, rng = _kernel(dataset), dataset.energy - dataset.energy.mean(), np.random.default_rng(seed)
     sizes = np.unique(np.linspace(0, len(chosen), STEPS + 1).astype(np.int64))
+    parts = [np.concatenate([first, chosen[:size]]) for size in sizes]
+    taught = [_weights(kernel, energy, part) for part in parts]  # the same in every split; the largest take the time
     ratios = []
     for _ in range(SPLITS):
         order = rng.permutation(drawn)
         test, learnt = order[: len(order) // 2], order[len(order) // 2 :]
-        goal = _error(kernel, energy, np.concatenate([first, learnt]), test) + SAME * float(energy.std())
-        errors = [_error(kernel, energy, np.concatenate([first, chosen[:size]]), test) for size in sizes]
+        lots = np.concatenate([first, learnt])
+        goal = _error(kernel, energy, lots, _weights(kernel, energy, lots), test) + SAME * float(energy.std())
+        errors = [_error(kernel, energy, part, weights, test) for part, weights in zip(parts, taught, strict=True)]
         ratios.append(_reached(sizes, np.minimum.accumulate(errors), goal) / len(learnt))
     if np.mean(np.equal(ratios, 0)) >= UNTOLD:
         return Saved(len(chosen), len(drawn))
@@ -83,13 +86,19 @@ def _reached(sizes: Rows, errors: Floats, goal: float) -> float:
     return max(0.5, float(sizes[after - 1] + part * (sizes[after] - sizes[after - 1])))
 
 
-def _error(kernel: Floats, energy: Floats, learnt: Rows, test: Rows) -> float:
-    """Root mean square error (eV) of a Gaussian process on the test rows."""
+def _weights(kernel: Floats, energy: Floats, learnt: Rows) -> Floats:
+    """Of a Gaussian process on the rows that it learns from."""
+    if not len(learnt):
+        return np.zeros(0)
+    inner = kernel[np.ix_(learnt, learnt)] + NOISE * np.eye(len(learnt))
+    return np.asarray(np.linalg.solve(inner, energy[learnt] - energy[learnt].mean()))
+
+
+def _error(kernel: Floats, energy: Floats, learnt: Rows, weights: Floats, test: Rows) -> float:
+    """Root mean square error (eV) on the test rows."""
     if not len(learnt):
         return float(np.sqrt(np.square(energy[test]).mean()))
-    middle = energy[learnt].mean()
-    weights = np.linalg.solve(kernel[np.ix_(learnt, learnt)] + NOISE * np.eye(len(learnt)), energy[learnt] - middle)
-    missed = kernel[np.ix_(test, learnt)] @ weights + middle - energy[test]
+    missed = kernel[np.ix_(test, learnt)] @ weights + energy[learnt].mean() - energy[test]
     return float(np.sqrt(np.square(missed).mean()))
 
 
