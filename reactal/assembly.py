@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from reactal.store.objects import ObjectStore
 from reactal.store.opening import open_store, require_writable
 
 if TYPE_CHECKING:
+    from reactal.campaign.state import CampaignState
     from reactal.tracking.mlflow import MlflowTracker
     from reactal.tracking.null import NullTracker
     from reactal.training.committee import Submit
@@ -143,6 +145,16 @@ class Workshop:
 
         given = self.config.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
         return given or f"sqlite:///{local_folder(self.config) / 'mlflow' / 'mlflow.db'}"
+
+    def show_metrics(self, state: Callable[[], CampaignState]) -> None:
+        """Serve the page for Prometheus, if the campaign file names a port, until this is closed."""
+        section = self.config.monitoring
+        if section.port is not None:
+            from reactal.stages.metrics import Metrics
+            from reactal.tracking.metrics_page import MetricsPage
+
+            page = MetricsPage(Metrics(self.bench, state), host=section.host, port=section.port)
+            self._stack.callback(page.close)
 
     def close(self) -> None:
         """End what was started, the last thing first; may be called twice."""

@@ -20,6 +20,7 @@ from reactal.clusters import Cluster, refuse_unknown_words
 from reactal.errors import ConfigError, MismatchedEnds
 from reactal.explorers import Explorers
 from reactal.learning import Training
+from reactal.monitoring import Monitoring
 from reactal.resources import Resources
 from reactal.sections import (
     Breaker,
@@ -69,6 +70,8 @@ class CampaignConfig(Section):
     resources: Resources
     cluster: Cluster
     tracking: Annotated[MlflowTracking | NoTracking, Field(discriminator="kind")]
+    # not written where there is none, so that files of campaigns without it stay what they were
+    monitoring: Monitoring = Field(default=Monitoring(), exclude_if=lambda value: value == Monitoring())
 
     @property
     def ends(self) -> tuple[Structure, Structure]:
@@ -92,7 +95,8 @@ class CampaignConfig(Section):
 
 
 _NOT_SCIENCE = frozenset(
-    {"schema", "name", "store", "single_writer", "resources", "cluster", "tracking", "budget", "breaker", "validation"}
+    {"schema", "name", "store", "single_writer", "resources", "cluster", "tracking", "monitoring"}
+    | {"budget", "breaker", "validation"}
     | {"training.checkpoint_steps", "training.trainer.profiler", "training.trainer.detect_anomaly"}
 )
 

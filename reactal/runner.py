@@ -115,6 +115,7 @@ class Campaign:
         self._workshop.check_cluster()
         self._workshop.require_writable()
         self._lease.acquire()
+        self._workshop.show_metrics(lambda: self._state)
         self._driving = True
         if not self.events:
             self._keep_config()
