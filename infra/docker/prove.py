@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PREDEFINED = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # Docker's own arguments
 CODENAMES = {"12": "bookworm", "13": "trixie"}
 UNPROVEN = 3
+AUTHORITY = "/run/authority.crt"
 MADE = "etc/.debootstrap-went-through"
 OWN_MOUNTS = "PROVE_OWN_MOUNTS"
 
@@ -202,18 +203,22 @@ def clean_debian(codename: str, work: Path) -> Path:
     return root
 
 
-def lent() -> list[Path]:
-    """What pip, uv and TLS of this machine are told to read, and a network's names: lent to the root while a step runs."""
-    links = [os.environ.get(name, "") for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS", "SSL_CERT_FILE")]
-    return [path for link in links for word in link.split() if (path := Path(word.removeprefix("file://"))).exists()]
+def lent() -> dict[Path, str]:
+    """What a step may read of this machine while it runs, and where: a network's names, wheels, certificates."""
+    links = [word for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS") for word in os.environ.get(name, "").replace(",", " ").split()]
+    folders = [Path(word.removeprefix("file://")) for word in links]
+    system = [Path(name) for name in ("/proc", "/dev", "/etc/resolv.conf", "/etc/hosts")]
+    places = {path: str(path) for path in [*system, *folders] if path.exists()}
+    authority = Path(os.environ.get("SSL_CERT_FILE", ""))
+    return places | ({authority: AUTHORITY} if authority.is_file() else {})  # its own place is that of a package
 
 
 @contextmanager
 def mounted(stage: Stage) -> Iterator[None]:
     """/proc, /dev and what is lent, inside the root."""
     with ExitStack() as stack:
-        for path in (Path("/proc"), Path("/dev"), Path("/etc/resolv.conf"), Path("/etc/hosts"), *dict.fromkeys(lent())):
-            place = stage.root / str(path).lstrip("/")
+        for path, where in lent().items():
+            place = stage.root / where.lstrip("/")
             if path.is_dir():
                 place.mkdir(parents=True, exist_ok=True)
             else:
@@ -226,8 +231,9 @@ def mounted(stage: Stage) -> Iterator[None]:
 
 def inside(stage: Stage, command: list[str]) -> str:
     """Run in the stage's root as its user; its output, which is shown where it fails."""
-    kept = ("PIP_", "UV_", "SSL_", "REQUESTS_CA")
-    machine = {name: value for name, value in os.environ.items() if name in PREDEFINED or name.startswith(kept)}
+    machine = {name: value for name, value in os.environ.items() if name in PREDEFINED or name.startswith(("PIP_", "UV_"))}
+    if AUTHORITY in lent().values():
+        machine |= dict.fromkeys(("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), AUTHORITY)
     if "PIP_FIND_LINKS" in machine:
         machine.setdefault("UV_FIND_LINKS", machine["PIP_FIND_LINKS"])
     words = ["env", "--chdir", stage.folder, *command]
