@@ -17,15 +17,14 @@ WORKDIR /srv/source
 COPY pyproject.toml constraints.txt overrides.txt README.md LICENSE ./
 # packages before the source, so that a change of the source alone repeats seconds
 RUN python3 -m venv --without-pip /srv/reactal \
-    && /srv/tools/bin/uv pip install --no-cache --python /srv/reactal/bin/python \
+    && /srv/tools/bin/uv pip install --no-cache --compile-bytecode --python /srv/reactal/bin/python \
        --constraint constraints.txt --override overrides.txt --index-strategy unsafe-best-match \
        ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} --requirement pyproject.toml --extra cluster --extra tune
 COPY reactal/ reactal/
 COPY flows/ flows/
 COPY tasks/ tasks/
-RUN /srv/tools/bin/uv pip install --no-cache --no-deps --python /srv/reactal/bin/python . \
-    && /srv/tools/bin/cyclonedx-py environment /srv/reactal/bin/python --output-reproducible --output-file /srv/reactal/sbom.cdx.json \
-    && /srv/reactal/bin/python -m compileall -q /srv/reactal/lib
+RUN /srv/tools/bin/uv pip install --no-cache --compile-bytecode --no-deps --python /srv/reactal/bin/python . \
+    && /srv/tools/bin/cyclonedx-py environment /srv/reactal/bin/python --output-reproducible --output-file /srv/reactal/sbom.cdx.json
 
 FROM debian:${DEBIAN}
 ARG REVISION=unknown
