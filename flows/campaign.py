@@ -6,21 +6,27 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from prefect import Flow, flow, runtime
+from prefect import Flow, State, flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.settings import get_current_settings
+from prefect.states import Cancelled
 
-from flows.naming import flow_run_name
+from flows.approving import deployed, suspend_until_approved
+from flows.naming import flow_run_name, journal_tag
+from flows.parameters import CampaignRequest
+from flows.reconciling import crash_orphans
 from reactal.campaign.decide import Calibrate, Done, Explore, Finish, LabelBatch, Seed, Select, Train, Verify, Wait
+from reactal.errors import DriverConflict
 from reactal.runner import Campaign
 from tasks import actions
 from tasks.board import Board
 from tasks.driver import Driver
 from tasks.run_log import RunLog
 
-__all__ = ["campaign", "campaign_flow", "drive"]
+__all__ = ["ALREADY_DRIVEN", "campaign", "campaign_flow", "drive"]
 
 Summary = dict[str, Any]
+ALREADY_DRIVEN = "AlreadyDriven"
 
 _TASKS = {
     Seed: actions.seed,
@@ -35,23 +41,31 @@ _TASKS = {
 
 
 @flow(name="campaign", flow_run_name=flow_run_name, persist_result=False)
-def campaign(campaign_file: str, settings: list[str] | None = None) -> Summary:
-    """Start the campaign of this file, go on with it, or find that it is done."""
-    with Campaign(campaign_file, settings=settings or (), progress=RunLog()) as driver:
-        return drive(driver)
+def campaign(request: CampaignRequest) -> Summary | State[Any]:
+    """Start the campaign of this file, go on with it, or find that it is done. Where another drives it, nothing is done.
+
+    No retries of the whole: tasks are tried again where that may help, and a run that is started anew goes on from the journal.
+    """
+    try:
+        with Campaign(request.campaign_file, settings=request.settings, progress=RunLog()) as driver:
+            if not isinstance(driver.next_action(), Done | Wait):
+                driver.begin()
+            return drive(driver)
+    except DriverConflict as error:
+        return Cancelled(name=ALREADY_DRIVEN, message=str(error))
 
 
 def campaign_flow(
     driver: Driver, meanwhile: Callable[[], AbstractContextManager[None]] = nullcontext
-) -> Flow[[str, list[str]], Summary]:
-    """The same flow for a campaign that is open already and was found to be in order.
+) -> Flow[[CampaignRequest], Summary]:
+    """The same flow for a campaign that was begun already.
 
     `meanwhile` holds while the campaign is driven: inside Prefect's own handling of signals, which knows nothing of an
     exception that Python swallows.
     """
 
     @flow(name="campaign", flow_run_name=flow_run_name, persist_result=False)
-    def opened(campaign_file: str, settings: list[str]) -> Summary:  # noqa: ARG001 - the run's page shows them
+    def opened(request: CampaignRequest) -> Summary:  # noqa: ARG001 - the run's page shows it
         with meanwhile():
             return drive(driver)
 
@@ -59,10 +73,18 @@ def campaign_flow(
 
 
 def drive(driver: Driver) -> Summary:
-    """Inside a flow run: one task run for each action."""
+    """Inside a flow run, by who holds the campaign's lease or finds nothing to do: one task run for each action."""
     tag_run(driver)
+    if not isinstance(driver.next_action(), Done | Wait):
+        this = f"run {runtime.flow_run.name} goes on from the journal"
+        crash_orphans(store=driver.config.store, name=driver.config.name, but=str(runtime.flow_run.id), why=this)
     board = Board(driver)
-    while not isinstance(action := driver.next_action(), Done | Wait):
+    while not isinstance(action := driver.next_action(), Done):
+        if isinstance(action, Wait):
+            if not (action.approval and deployed()):
+                break
+            suspend_until_approved(driver, action)
+            continue
         _TASKS[type(action)](driver, action)
         board.show()
     summary = driver.summary() | {"prefect": {"api": get_current_settings().api.url, "flow_run": str(runtime.flow_run.id)}}
@@ -71,7 +93,8 @@ def drive(driver: Driver) -> Summary:
 
 
 def tag_run(driver: Driver) -> None:
-    """Names by which the run is found: the campaign's, and its formula."""
-    tags = ["reactal", driver.config.name, driver.config.ends[0].formula]
+    """Names by which the run is found: the campaign's, its formula, and that of its journal."""
+    config = driver.config
+    tags = ["reactal", config.name, config.ends[0].formula, journal_tag(config.store, config.name)]
     with get_client(sync_client=True) as client:
         client.update_flow_run(runtime.flow_run.id, tags=sorted({*runtime.flow_run.tags, *tags}))

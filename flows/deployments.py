@@ -1,4 +1,4 @@
-"""The deployments of prefect.yaml, served by a process of ours. One file says what there is, whoever serves it."""
+"""The deployments of prefect.yaml, served by a process of ours or by workers of a pool. One file says what there is."""
 
 from __future__ import annotations
 
@@ -18,20 +18,27 @@ from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.campaign import campaign
+from flows.compare import compare
 from flows.nightly import nightly_refine
+from flows.stages import explore, label, train, validate
 
 __all__ = ["FLOWS", "deployments", "serve_all"]
 
 FLOWS: Mapping[str, Flow[..., Any]] = {
     "flows/campaign.py:campaign": campaign,
     "flows/nightly.py:nightly_refine": nightly_refine,
+    "flows/compare.py:compare": compare,
+    "flows/stages.py:label": label,
+    "flows/stages.py:train": train,
+    "flows/stages.py:explore": explore,
+    "flows/stages.py:validate": validate,
 }
 
 
-def deployments(file: Path, *, parameters: Mapping[str, Any]) -> list[RunnerDeployment]:
-    """Each deployment of the file; `parameters` take the place of the file's own."""
+def deployments(file: Path, *, campaign_file: str | None = None) -> list[RunnerDeployment]:
+    """Each deployment of the file; the campaign, where one is given, takes the place of the file's own."""
     listed = yaml.safe_load(file.read_text(encoding="utf-8")).get("deployments") or []
-    return [_deployment(entry, parameters) for entry in listed]
+    return [_deployment(entry, campaign_file) for entry in listed]
 
 
 def serve_all(made: Sequence[RunnerDeployment], *, limit: int, registered: Callable[[], None]) -> None:
@@ -44,19 +51,27 @@ def serve_all(made: Sequence[RunnerDeployment], *, limit: int, registered: Calla
         asyncio.run(runner.start())
 
 
-def _deployment(entry: Mapping[str, Any], parameters: Mapping[str, Any]) -> RunnerDeployment:
-    limit = entry.get("concurrency_limit")
+def _deployment(entry: Mapping[str, Any], campaign_file: str | None) -> RunnerDeployment:
+    limit, given = entry.get("concurrency_limit"), entry.get("parameters") or {}
     made = FLOWS[entry["entrypoint"]].to_deployment(
         name=entry["name"],
         description=entry.get("description"),
         tags=entry.get("tags"),
-        parameters={**(entry.get("parameters") or {}), **parameters},
+        parameters=given if campaign_file is None else _about(given, campaign_file),
         schedules=[_schedule(one) for one in entry.get("schedules", [])],
         concurrency_limit=None if limit is None else ConcurrencyLimitConfig(**limit),
         # by import, so that it works from wherever the packages are installed
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     return cast(RunnerDeployment, made)
+
+
+def _about(parameters: Mapping[str, Any], campaign_file: str) -> dict[str, Any]:
+    """The same with this campaign, at whatever depth the flow asks for one."""
+    return {
+        name: campaign_file if name == "campaign_file" else _about(value, campaign_file) if isinstance(value, Mapping) else value
+        for name, value in parameters.items()
+    }
 
 
 def _schedule(entry: Mapping[str, Any]) -> Schedule:

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from reactal.assembly import Workshop, local_folder
 from reactal.campaign.decide import Action, Done, Finish, Wait, decide
-from reactal.campaign.events import Amended, Event, Paused, Resumed, Started, parse_event
+from reactal.campaign.events import Amended, Approved, Event, Paused, Resumed, Started, parse_event
 from reactal.campaign.state import CampaignState, fold
 from reactal.config import CampaignConfig, load_config, load_resolved, science_changes
 from reactal.errors import DriverConflict, InputError, ObjectNotFound, ScienceChanged
@@ -25,7 +25,7 @@ from reactal.store.lease import Lease
 
 __all__ = ["Campaign"]
 
-_SAID = (Paused, Resumed, Amended)  # events that people append beside a driver
+_SAID = (Paused, Resumed, Amended, Approved)  # events that people append beside a driver
 
 
 @final
@@ -166,6 +166,15 @@ class Campaign:
         """Go on after a pause; a finished campaign starts over on a fresh budget with all it knows."""
         if self._state.paused is not None or self.finished:
             self._append(Resumed(reason=reason))
+
+    def approve(self, reason: str, *, labels: int | None = None, money: float | None = None) -> None:
+        """Let it spend beyond `budget.approve_above`: up to these numbers in all, or without them its whole budget."""
+        if self.config.budget.approve_above is None:
+            raise InputError(f"{self.file} has no budget.approve_above, so that campaign {self.config.name} asks nobody")
+        if self.finished:
+            raise InputError(f"campaign {self.config.name} is finished ({self._state.outcome}); there is nothing to approve")
+        self._catch_up()
+        self._append(Approved(up_to_labels=labels, up_to_money=money, reason=reason))
 
     def amend(self, reason: str) -> tuple[str, ...]:
         """Take the file as it is now for this campaign from here on; the differences that this makes."""

@@ -171,12 +171,21 @@ class Goals(Section):
     coverage_gap: Annotated[float, Field(gt=0.0, lt=0.5)]  # by which coverage may fall short of what is promised
 
 
+class ApproveAbove(Section):
+    """Limits that are passed only when a person has said so. None: no limit."""
+
+    labels: Annotated[int, Field(ge=0)] | None = None
+    money: Annotated[float, Field(ge=0)] | None = None
+
+
 class Budget(Section):
     labels: Count
     core_hours: Positive | None
     minutes: Positive | None
     money: Positive | None
     price_per_core_hour: Annotated[float, Field(ge=0)]
+    # not written where it is not set, so that files of campaigns without it stay what they were
+    approve_above: ApproveAbove | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Breaker(Section):

@@ -11,6 +11,7 @@ from prefect.tasks import exponential_backoff
 
 from reactal.campaign.decide import Action, Explore, Select, Train, Verify
 from tasks.driver import Driver
+from tasks.limits import GPUS, LABELS, one_of
 from tasks.retrying import DELAY_FACTOR, JITTER, RETRIES, worth_retrying
 
 __all__ = ["calibrate", "explore", "finish", "label", "seed", "select", "train", "validate"]
@@ -22,7 +23,8 @@ Stage = Task[[Driver, Action], Outcome]
 def _stage(name: str) -> Callable[[Callable[[Driver, Action], Outcome]], Stage]:
     """A campaign never repeats a finished action, so nothing is cached or persisted: its journal is its memory.
 
-    No tags: for each one Prefect asks its server for a concurrency slot, which at times takes seconds.
+    Labels, and training and exploration, wait for a place where the server limits them (`tasks.limits`). No tags: for each
+    one Prefect asks its server for a concurrency slot, which at times takes seconds.
     """
     return task(
         name=name,
@@ -52,7 +54,8 @@ def seed(campaign: Driver, action: Action) -> Outcome:
 @_stage("label")
 def label(campaign: Driver, action: Action) -> Outcome:
     """Label the pending batch. One task for all of it: Dask spreads the labels, Prefect would add a third of a second to each."""
-    return campaign.carry_out(action).model_dump(mode="json")
+    with one_of(LABELS):
+        return campaign.carry_out(action).model_dump(mode="json")
 
 
 @_stage("calibrate")
@@ -64,13 +67,15 @@ def calibrate(campaign: Driver, action: Action) -> Outcome:
 @_stage("train")
 def train(campaign: Driver, action: Action) -> Outcome:
     """Train the committee on the newest version of the data set."""
-    return campaign.carry_out(action).model_dump(mode="json")
+    with one_of(GPUS):
+        return campaign.carry_out(action).model_dump(mode="json")
 
 
 @_stage("explore")
 def explore(campaign: Driver, action: Action) -> Outcome:
     """Find the saddle on the model and gather candidates around it."""
-    return campaign.carry_out(action).model_dump(mode="json")
+    with one_of(GPUS):
+        return campaign.carry_out(action).model_dump(mode="json")
 
 
 @_stage("select")

@@ -1,19 +1,32 @@
-"""What a flow run's page shows beside its tasks: how far it is, a table of iterations, the verdict."""
+"""What a flow run's page shows beside its tasks: how far it is, a table of iterations, the verdict, where things are."""
 
 from __future__ import annotations
 
+import base64
 import re
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 
 from reactal.campaign.events import Labelled
 from reactal.campaign.state import CampaignState
 from reactal.cli.verdict import markdown
 from tasks.driver import Driver
 
-__all__ = ["Board", "artifact_key", "iteration_rows", "share_done"]
+__all__ = ["Board", "artifact_key", "iteration_rows", "links", "share_done"]
+
+FIGURES = ("learning", "path")
+"""Of a report, those that a run's page shows."""
+LARGEST_FIGURE = 300_000  # bytes; it lies in Prefect's database
 
 
 class Board:
@@ -44,6 +57,34 @@ class Board:
     def conclude(self, summary: dict[str, Any]) -> None:
         """The verdict with its evidence and where everything lies."""
         create_markdown_artifact(markdown(summary), key=f"{self._key}-verdict", description=summary["verdict"])
+        for name, (link, text) in links(summary, self._campaign.state).items():
+            create_link_artifact(link, link_text=text, key=f"{self._key}-{name}", description=f"{self._name}: {name}")
+        if summary["report"] is not None and self._campaign.state.outcome is not None:
+            for name in FIGURES:
+                _show_figure(Path(summary["report"]).parent / "figures" / f"{name}.svg", f"{self._key}-figure-{name}")
+
+
+def links(summary: dict[str, Any], state: CampaignState) -> dict[str, tuple[str, str]]:
+    """Where report, MLflow's run and the newest version of the data set are: address and text, by name."""
+    found: dict[str, tuple[str, str]] = {}
+    if summary["report"] is not None:
+        found["report"] = Path(summary["report"]).absolute().as_uri(), "report.html"
+    uri, run = str(summary["mlflow"]["tracking_uri"] or ""), summary["mlflow"]["run_id"]
+    if uri.startswith("http") and run:
+        found["mlflow"] = f"{uri.rstrip('/')}/#/runs/{run}", "the run in MLflow"
+    if state.dataset:
+        name = summary["campaign"]
+        store = summary["store"] if "://" in summary["store"] else Path(summary["store"]).absolute().as_uri()
+        place = store.partition("?")[0].rstrip("/")
+        found["dataset"] = f"{place}/datasets/{name}/versions/{state.dataset}.json", f"{name}@{state.dataset}"
+    return found
+
+
+def _show_figure(file: Path, key: str) -> None:
+    """In the artifact itself, since no server offers the file to a browser."""
+    if file.is_file() and file.stat().st_size <= LARGEST_FIGURE:
+        data = base64.b64encode(file.read_bytes()).decode()
+        create_image_artifact(f"data:image/svg+xml;base64,{data}", key=key, description=file.stem)
 
 
 def artifact_key(name: str) -> str:

@@ -29,5 +29,8 @@ class Driver(Protocol):
     def carry_out(self, action: Action) -> Event:
         """Do it; what came of it is in the journal when this returns."""
 
+    def approve(self, reason: str, *, labels: int | None = None, money: float | None = None) -> None:
+        """Let it spend beyond what it may without a person."""
+
     def summary(self) -> dict[str, Any]:
         """One JSON object that says how it stands."""

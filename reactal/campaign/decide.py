@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+from reactal.campaign.approval import unapproved
 from reactal.campaign.budget import remaining
 from reactal.campaign.events import Explored, Labelled, Outcome, SaddleTest
 from reactal.campaign.state import CampaignState
@@ -91,9 +92,10 @@ class Finish:
 @final
 @dataclass(frozen=True)
 class Wait:
-    """Paused; nothing is done until somebody resumes."""
+    """Nothing is done until a person resumes it or, where that is what it waits for, approves of what it would spend."""
 
     reason: str
+    approval: bool = False
 
 
 @final
@@ -107,6 +109,25 @@ Action = Seed | LabelBatch | Calibrate | Train | Explore | Select | Verify | Fin
 
 def decide(state: CampaignState, config: CampaignConfig) -> Action:
     """The next action. Replaying any prefix of a journal gives the same answer again."""
+    action = _without_asking(state, config)
+    why = unapproved(state, config, labels=_labels_at_most(action, state, config))
+    return action if why is None else Wait(why, approval=True)
+
+
+def _labels_at_most(action: Action, state: CampaignState, config: CampaignConfig) -> int:
+    """That an action may ask for."""
+    match action:
+        case Seed():
+            return 2 * (config.seeding.relax_steps + 1)
+        case LabelBatch() if state.pending is not None:
+            return state.pending.batch_size + state.pending.probe
+        case Verify():
+            return 1
+        case _:
+            return 0
+
+
+def _without_asking(state: CampaignState, config: CampaignConfig) -> Action:
     if state.outcome is not None:
         return Done(state.outcome)
     if state.paused is not None:

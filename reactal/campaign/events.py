@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 __all__ = [
     "Amended",
+    "Approved",
     "ArmPoint",
     "BatchChosen",
     "Calibrated",
@@ -81,6 +83,22 @@ class Resumed(_Event):
 
     kind: Literal["resumed"] = "resumed"
     reason: str
+
+
+class Approved(_Event):
+    """A person lets the campaign spend up to these numbers; None: all of its budget."""
+
+    kind: Literal["approved"] = "approved"
+    up_to_labels: int | None
+    up_to_money: float | None
+    reason: str
+
+    def limits(self, before: Mapping[str, float | None]) -> dict[str, float | None]:
+        """By name, in the place of those that were. Where only one number is given, the other limit stays."""
+        given = {"labels": self.up_to_labels, "money": self.up_to_money}
+        if all(value is None for value in given.values()):
+            return dict.fromkeys(before)
+        return {name: limit if given[name] is None else given[name] for name, limit in before.items()}
 
 
 class Seeded(_Event):
@@ -266,6 +284,7 @@ Event = Annotated[
     | Amended
     | Paused
     | Resumed
+    | Approved
     | Seeded
     | BatchChosen
     | Labelled

@@ -9,6 +9,7 @@ from typing import final
 
 from reactal.campaign.events import (
     Amended,
+    Approved,
     ArmPoint,
     BatchChosen,
     Calibrated,
@@ -40,6 +41,7 @@ class CampaignState:
     config: str = ""
     seed: int = 0
     paused: str | None = None
+    approved: Approved | None = None
     outcome: Outcome | None = None
     evidence: tuple[str, ...] = ()
     seeded: Seeded | None = None
@@ -115,6 +117,8 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             return replace(state, paused=event.reason)
         case Resumed():
             return _resumed(state)
+        case Approved():
+            return replace(state, approved=event)
         case Seeded():
             pending = BatchChosen(iteration=0, batch=event.batch, batch_size=event.batch_size, focus=False, dropped={})
             spent = _spend(state, event, asked=event.labels, failed=event.failed)
@@ -143,6 +147,7 @@ def _resumed(state: CampaignState) -> CampaignState:
     return replace(
         state,
         paused=None,
+        approved=None,
         outcome=None,
         evidence=(),
         verified=None,

@@ -1,4 +1,4 @@
-"""`reactal pause`, `resume` and `amend`: what people say to a campaign while a driver may be at work on it."""
+"""`reactal pause`, `resume`, `approve` and `amend`: what people say to a campaign while a driver may be at work on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from reactal.cli.output import JsonOption, SetOption, emit, say
 
-__all__ = ["amend", "pause", "resume"]
+__all__ = ["amend", "approve", "pause", "resume"]
 
 CampaignFile = Annotated[Path, typer.Argument(metavar="CAMPAIGN.yaml", help="The campaign file.")]
 
@@ -48,6 +48,49 @@ def resume(
         driver.resume(reason)
         said = "goes on" if driver.state.events > before else "was neither paused nor finished; nothing to resume"
         _tell(json, driver.config.name, f"{said}; next: reactal run {campaign}", resumed=driver.state.events > before)
+
+
+def approve(
+    campaign: CampaignFile,
+    labels: Annotated[
+        int | None, typer.Option(min=1, help="Up to so many in all, then it asks again; without it the whole budget.")
+    ] = None,
+    money: Annotated[float | None, typer.Option(min=0.0, help="Up to so much in all, in the price list's currency.")] = None,
+    reason: Annotated[str, typer.Option(help="Who, or why; it is kept in the journal.")] = "approved from the command line",
+    json: JsonOption = False,
+) -> None:
+    """Let a campaign spend more than `budget.approve_above` allows it to without a person.
+
+    A flow run that was suspended for it at the Prefect server goes on by itself; else `reactal run` does. The button Resume on
+    the run's page says the same.
+
+    [bold]Example[/bold]: reactal approve sn2/campaign.yaml --labels 100 --reason "agreed with Ada"
+    """
+    from reactal.cli.homes import reactal_folder
+    from reactal.runner import Campaign
+
+    with Campaign(campaign) as driver:
+        driver.approve(reason, labels=labels, money=money)
+        name, store = driver.config.name, driver.config.store
+    resumed = _resumed_runs(reactal_folder(campaign), store=store, name=name, reason=reason)
+    limits = [f"{value:g} {what}" for what, value in (("labels", labels), ("money", money)) if value is not None]
+    goes_on = f"flow run {', '.join(resumed)} goes on" if resumed else f"next: reactal run {campaign}"
+    told = f"approved up to {' and '.join(limits) or 'its budget'}; {goes_on}"
+    _tell(json, name, told, approved={"labels": labels, "money": money}, resumed=resumed)
+
+
+def _resumed_runs(folder: Path, *, store: str, name: str, reason: str) -> list[str]:
+    """Flow runs of the campaign that were suspended, at the server that can be found; their names."""
+    from flows.server import client_environment, configured_url, published_url, using
+
+    home = folder / "prefect"
+    api = configured_url() or published_url(home)
+    if api is None:
+        return []
+    from flows.approving import resume_suspended
+
+    with using(api, client_environment(home)):
+        return resume_suspended(store=store, name=name, by=reason)
 
 
 def amend(

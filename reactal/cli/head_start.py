@@ -52,6 +52,10 @@ class HeadStart:
         finally:
             self._first = None
 
+    def approve(self, reason: str, *, labels: int | None = None, money: float | None = None) -> None:
+        """As the campaign's."""
+        self._campaign.approve(reason, labels=labels, money=money)
+
     def summary(self) -> dict[str, Any]:
         """As the campaign's."""
         return self._campaign.summary()

@@ -17,7 +17,7 @@ import typer
 import reactal
 from reactal.cli import dataset, labels, search
 from reactal.cli.compare import compare
-from reactal.cli.control import amend, pause, resume
+from reactal.cli.control import amend, approve, pause, resume
 from reactal.cli.deploy import deploy
 from reactal.cli.doctor import doctor
 from reactal.cli.estimate import estimate
@@ -54,7 +54,7 @@ app = typer.Typer(
 _CAMPAIGNS, _STAGES, _MACHINE = "A campaign", "One stage by itself", "This machine"
 _REACTIONS = "Geometries and reactions on a model, or on GFN-xTB"
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    _CAMPAIGNS: (init, estimate, run, status, report, pause, resume, amend),
+    _CAMPAIGNS: (init, estimate, run, status, report, pause, resume, approve, amend),
     _STAGES: (label, train, tune, predict, export, explore, validate, compare),
     _REACTIONS: (sample, routes, network, discover),
     _MACHINE: (doctor, up, deploy),

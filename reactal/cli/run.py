@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "run", "show_only_ours"]
 
+WAITING = 3  # exit code: a person has to approve first
+
 
 class Engine(StrEnum):
     """What calls the campaign's actions."""
@@ -39,7 +41,8 @@ def run(
     """Start a campaign, go on with it, or find that it is done.
 
     Stop it whenever you like, even by kill -9: the same command goes on where it was, and no label is paid for twice.
-    Exit code 0 for any outcome with evidence, 1 where the campaign had to halt.
+    Exit code 0 for any outcome with evidence, 1 where the campaign had to halt, 3 where it waits for
+    `reactal approve` (budget.approve_above).
 
     [bold]Examples[/bold]
 
@@ -68,6 +71,10 @@ def run(
         console().print(verdict(summary, file=campaign))
     if summary["verdict"] == "halted":
         raise typer.Exit(1)
+    if summary["verdict"] == "waiting":
+        (why,) = summary["evidence"]
+        announce(f"{driver.config.name} waits for approval: {why}; `reactal approve {campaign}`, then run it again")
+        raise typer.Exit(WAITING)
 
 
 def show_only_ours() -> None:
@@ -81,7 +88,8 @@ def _until_done(driver: Campaign, file: Path, settings: Sequence[str], engine: E
     from reactal.campaign.decide import Done, Wait
 
     if isinstance(driver.next_action(), Done | Wait):
-        announce(f"{driver.config.name}: nothing left to do")
+        if driver.summary()["verdict"] != "waiting":  # which is said at the end
+            announce(f"{driver.config.name}: nothing left to do")
         return driver.run()
     driver.begin()  # finds what is wrong before a server starts
     if engine is Engine.INPROCESS:

@@ -26,12 +26,16 @@ def status(
     watch: Annotated[
         float | None, typer.Option(min=0.5, metavar="SECONDS", help="Look again every so often until it ends.")
     ] = None,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Mark the flow runs at Prefect that nobody drives any more as crashed.")
+    ] = False,
     settings: SetOption = None,
     json: JsonOption = False,
 ) -> None:
     """How a campaign stands, how fast it goes, what it has cost, and what it would do next.
 
-    Reads only, so it may be asked while the campaign runs.
+    Reads only, so it may be asked while the campaign runs. The journal decides how it stands; Prefect shows what it was told
+    last, which --reconcile puts right where a driver was killed. A run that goes on does so by itself.
 
     [bold]Examples[/bold]
 
@@ -44,6 +48,8 @@ def status(
     if json and watch is not None:
         raise InputError("--watch is for people and --json for programs; give one of them")
     summary = _asked(campaign, settings or ())
+    if reconcile:
+        summary["orphans"] = _reconciled(campaign, summary)
     if json:
         emit(summary)
     elif watch is None:
@@ -58,6 +64,31 @@ def _asked(campaign: Path, settings: Sequence[str]) -> dict[str, Any]:
     with Campaign(campaign, settings=settings) as driver:
         following = words_for(driver.next_action())
         return {**driver.summary(), "next": following, "events": driver.state.events, "driver": driver.at_work}
+
+
+def _reconciled(campaign: Path, summary: Mapping[str, Any]) -> list[str]:
+    """The flow runs that were marked; none where somebody drives the campaign, whose run is rightly running."""
+    from reactal.cli.homes import reactal_folder
+    from reactal.errors import InputError
+    from reactal.runner import Campaign
+
+    if (driver := summary["driver"]) is not None:
+        announce(f"process {driver['pid']} on {driver['host']} drives the campaign; its run is left as it is")
+        return []
+    from flows.server import client_environment, configured_url, published_url, using
+
+    folder = reactal_folder(campaign)
+    api = configured_url() or published_url(folder / "prefect")
+    if api is None:
+        raise InputError("no Prefect server answers; set PREFECT_API_URL, or start one with `reactal up` for the same campaign")
+    with Campaign(campaign) as opened:
+        store, name = opened.config.store, opened.config.name
+    with using(api, client_environment(folder / "prefect")):
+        from flows.reconciling import crash_orphans
+
+        marked = crash_orphans(store=store, name=name, why=f"`reactal run {campaign}` goes on from the journal")
+    announce(f"marked as crashed: {', '.join(marked)}" if marked else "Prefect and the journal agree")
+    return marked
 
 
 def _shown(campaign: Path, summary: Mapping[str, Any]) -> RenderableType:
@@ -80,7 +111,7 @@ def _watched(campaign: Path, settings: Sequence[str], summary: Mapping[str, Any]
                 live.update(_shown(campaign, summary), refresh=True)
             elif news != seen:
                 screen.print(_shown(campaign, summary))
-            if summary["verdict"] not in ("running", "paused"):
+            if summary["verdict"] not in ("running", "paused", "waiting"):
                 return
             seen = news
             time.sleep(every)
@@ -139,6 +170,8 @@ def words_for(action: Action) -> str:
             return "check the saddle's reference state"
         case Finish(outcome=outcome):
             return f"finish: {outcome}"
+        case Wait(reason=reason, approval=True):
+            return f"nothing: waits for approval ({reason})"
         case Wait(reason=reason):
             return f"nothing: paused ({reason})"
         case Done():

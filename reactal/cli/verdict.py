@@ -16,7 +16,7 @@ __all__ = ["lines", "markdown", "verdict"]
 Summary = Mapping[str, Any]
 _PROGRAMS = {"psi4": "Psi4"}
 
-_COLOURS = {"verified": "green", "running": "cyan", "paused": "yellow", "halted": "red"}
+_COLOURS = {"verified": "green", "running": "cyan", "paused": "yellow", "waiting": "yellow", "halted": "red"}
 _WORDS = {
     "verified": "the reference agrees with the barrier",
     "stepwise": "an intermediate lies between the ends",
@@ -26,6 +26,7 @@ _WORDS = {
     "halted": "stopped before more was spent",
     "running": "under way",
     "paused": "paused",
+    "waiting": "a person has to approve what it would spend next",
 }
 
 
@@ -151,6 +152,8 @@ def next_step(summary: Summary, file: Path | str) -> str:
             return f"reactal run {file}"
         case "paused":
             return f"reactal resume {file}"
+        case "waiting":
+            return f"reactal approve {file}, then reactal run {file}"
         case "verified":
             return f"reactal predict {file} FRAMES --out OUT, or reactal up {file} to look at the runs"
         case "budget_spent":

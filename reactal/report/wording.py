@@ -57,4 +57,5 @@ def headline(data: ReportData) -> str:
         "budget_spent": f"Budget spent: the barrier{height} is not verified.",
         "halted": "Halted: the campaign stopped itself; see why below.",
         "running": "Under way: no verdict yet.",
+        "waiting": "A person has to approve what it would spend next.",
     }.get(data.outcome, data.outcome)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reactal.campaign.budget import remaining
+from reactal.campaign.decide import Wait, decide
 from reactal.campaign.events import Event, Labelled, SaddleTest, WayTest
 from reactal.campaign.state import CampaignState
 from reactal.selection.control import Saved, labels_saved
@@ -39,12 +40,14 @@ def summarize(
     seconds = {name: round(state.seconds.get(kind, 0.0), 3) for kind, name in STAGES.items()}
     newest = state.tests[-1] if state.tests else None
     report = folder / "report.html"
+    following = decide(state, config)
+    waits = following.reason if isinstance(following, Wait) and following.approval else None
     return {
         "campaign": config.name,
         "theory": bench.theory.as_json(),
         "baseline": state.seeded.baseline if state.seeded else None,
-        "verdict": str(state.outcome) if state.outcome else ("paused" if state.paused else "running"),
-        "evidence": list(state.evidence),
+        "verdict": str(state.outcome) if state.outcome else ("paused" if state.paused else "waiting" if waits else "running"),
+        "evidence": [waits] if waits else list(state.evidence),
         "barriers": [_barrier(state, newest)] if newest else [],
         "intermediates": [
             {"reference_kcal": probe.kcal, "force_max_ev_per_ang": probe.force_max, "structure": probe.key}

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from flows.campaign import campaign_flow
+from flows.parameters import CampaignRequest
 from flows.server import LocalServer, client_environment, using
 from reactal.campaign.decide import Action
 from reactal.cli.interrupts import stoppable
@@ -168,6 +169,6 @@ def test_signal_that_python_swallows_in_a_flow_still_stops_it(
     with Campaign(file) as campaign, using(prefect.url, prefect.environment):
         campaign.begin()
         with pytest.raises(KeyboardInterrupt), stoppable():
-            campaign_flow(Stopped(campaign), meanwhile=stoppable)(str(file), [])
+            campaign_flow(Stopped(campaign), meanwhile=stoppable)(CampaignRequest(campaign_file=str(file)))
     (flow_run,) = prefect.flow_runs("leps-swallowed")
     assert flow_run["state_type"] == "CRASHED"

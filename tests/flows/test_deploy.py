@@ -64,10 +64,10 @@ def served(prefect: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def test_both_are_registered(served: Served) -> None:
-    assert served.said["deployments"] == ["campaign/campaign", "nightly-refine/nightly-refine"]
+    assert {"campaign/campaign", "nightly-refine/nightly-refine", "label/label"} < set(served.said["deployments"])
     on_demand = served.deployment("campaign/campaign")
     assert on_demand["schedules"] == []
-    assert on_demand["parameters"]["campaign_file"] == str(served.campaign)
+    assert on_demand["parameters"]["request"]["campaign_file"] == str(served.campaign)
     nightly = served.deployment("nightly-refine/nightly-refine")
     (schedule,) = nightly["schedules"]
     assert schedule["schedule"]["cron"] == "0 2 * * *" and schedule["schedule"]["timezone"] == "UTC"
