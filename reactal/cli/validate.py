@@ -26,6 +26,7 @@ __all__ = ["validate"]
 _FILES = (".yaml", ".yml")
 XTB = ("gfn1", "gfn2", "ipea1")
 BARRIERS = "barriers:"
+MISSED = 3  # exit code of --strict; 1 and 2 say that nothing was found out
 
 
 @final
@@ -36,6 +37,16 @@ class _Source:
     store: str
     charge: int | None
     multiplicity: int | None
+
+
+@final
+@dataclass(frozen=True)
+class _Work:
+    """What may be computed anew: labels, the reference's own saddles, dynamics of so many femtoseconds."""
+
+    label: bool
+    refine: bool
+    follow_fs: float | None
 
 
 def validate(
@@ -54,9 +65,20 @@ def validate(
             help="Let a campaign's reference compute Hessians at its stationary points, or single points of a suite: new labels.",
         ),
     ] = False,
+    refine: Annotated[
+        bool,
+        typer.Option(
+            "--refine",
+            help="Let the reference go from the model's saddles to its own, and hold barriers against those: new labels.",
+        ),
+    ] = False,
     dynamics: Annotated[
-        float | None, typer.Option(min=0, metavar="FS", help="Length of each run of dynamics; default: the goal's; 0: none.")
+        float | None,
+        typer.Option(min=0, metavar="FS", help="Length of each run of dynamics; 0: none. Default: the goal's, of files none."),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help=f"Exit code {MISSED} unless the verdict is met: for scripts that must stop.")
+    ] = False,
     charge: Annotated[
         int | None, typer.Option(help="Of a file's geometries; without it the model's, else the file's own.")
     ] = None,
@@ -69,8 +91,9 @@ def validate(
 
     Errors of energies and forces overall, by element, by region and by distance to the training data; barriers; frequencies and
     rates; dynamics; error bounds; price.
-    Goals are those of the campaign file's section `validation`. Without --label nothing is labelled anew. Of a campaign, what was
-    found is kept in its store, and `reactal report` shows it.
+    Goals are those of the campaign file's section `validation`. Without --label and --refine nothing is labelled anew. Of a
+    campaign, what was found is kept in its store, and `reactal report` shows it. A missed goal is a finding: the exit code
+    is 0 all the same, unless --strict is given.
 
     [bold]Examples[/bold]
 
@@ -85,17 +108,17 @@ def validate(
     if out is not None:
         require_folder(out)
     source = _Source(store, charge, multiplicity)
-    found = (
-        _of_campaign(model, against or [], settings or [], source, label=label, follow_fs=dynamics)
-        if model.endswith(_FILES)
-        else _of_model(model, against or [], settings or [], source)
-    )
+    work = _Work(label, refine, dynamics)
+    one = _of_campaign if model.endswith(_FILES) else _of_model
+    found = one(model, against or [], settings or [], source, work)
     if out is not None:
         out.write_bytes(found.sealed() + b"\n")
     if json:
         emit(found.as_json())
     else:
         _told(found, out)
+    if strict and str(found.verdict) != "met":
+        raise typer.Exit(MISSED)
 
 
 def _told(found: Validation, out: Path | None) -> None:
@@ -107,9 +130,7 @@ def _told(found: Validation, out: Path | None) -> None:
         announce(f"written to {out}")
 
 
-def _of_campaign(
-    file: str, against: list[str], settings: list[str], source: _Source, *, label: bool, follow_fs: float | None
-) -> Validation:
+def _of_campaign(file: str, against: list[str], settings: list[str], source: _Source, work: _Work) -> Validation:
     """The newest model of a campaign, against the campaign itself or anything else."""
     from reactal.cli.progress import progress
     from reactal.runner import Campaign
@@ -119,22 +140,24 @@ def _of_campaign(
     with progress() as shown, Campaign(file, settings=settings, progress=shown) as driver:
         subject = campaign_subject(driver.bench, driver.state)
         if not against or [Path(one).resolve() for one in against] == [Path(file).resolve()]:
-            found = _itself(driver, subject, label=label, follow_fs=follow_fs)
+            found = _itself(driver, subject, work)
         else:
-            pool = driver.bench.label_pool() if label else None
-            found = _against(subject, against, source, shown=shown, pool=pool)
+            pool = driver.bench.label_pool() if work.label or work.refine else None
+            found = _against(subject, against, source, work, shown=shown, pool=pool)
         ValidationStore(driver.bench.objects, driver.config.name).put(subject.name, found)
         return found
 
 
-def _itself(driver: Campaign, subject: Subject, *, label: bool, follow_fs: float | None) -> Validation:
+def _itself(driver: Campaign, subject: Subject, work: _Work) -> Validation:
     import reactal
     from reactal.stages.validate import CAMPAIGN, validate_campaign
     from reactal.validation.base import Validation
 
     bench, state = driver.bench, driver.state
-    length = driver.config.validation.stable_fs if follow_fs is None else follow_fs
-    findings = validate_campaign(bench, driver.events, state, subject=subject, label=label, follow_fs=length)
+    length = driver.config.validation.stable_fs if work.follow_fs is None else work.follow_fs
+    findings = validate_campaign(
+        bench, driver.events, state, subject=subject, label=work.label, refine=work.refine, follow_fs=length
+    )
     facts = [
         ("campaign", driver.config.name),
         ("theory", bench.theory.name),
@@ -145,7 +168,7 @@ def _itself(driver: Campaign, subject: Subject, *, label: bool, follow_fs: float
     return Validation.of(findings, model=subject.name, against=CAMPAIGN, facts=facts)
 
 
-def _of_model(model: str, against: list[str], settings: list[str], source: _Source) -> Validation:
+def _of_model(model: str, against: list[str], settings: list[str], source: _Source, work: _Work) -> Validation:
     """A model by itself, with the goals of the defaults."""
     from reactal.cli.progress import progress
     from reactal.errors import InputError
@@ -153,12 +176,14 @@ def _of_model(model: str, against: list[str], settings: list[str], source: _Sour
 
     if not against:
         raise InputError(f"say what {model} is held against: --against FRAMES or --against CAMPAIGN.yaml")
+    if work.label or work.refine:
+        raise InputError(f"{model} names no reference that could label; give its campaign file for --label and --refine")
     potential = _potential(model)
     known = getattr(potential, "about", {}).get("calibration") or {}
     calibration = {"factor": known.get("factor"), "coverage": known.get("coverage")}
     subject = Subject(potential, model, _goals(settings), relative=model in XTB, **calibration)
     with progress() as shown:
-        return _against(subject, against, source, shown=shown)
+        return _against(subject, against, source, work, shown=shown)
 
 
 def _potential(model: str) -> Potential:
@@ -195,7 +220,7 @@ def _goals(settings: list[str]) -> Goals:
         ) from error
 
 
-def _suite(subject: Subject, against: str, *, shown: Progress, pool: LabelPool | None) -> Validation:
+def _suite(subject: Subject, against: str, *, shown: Progress, pool: LabelPool | None, refine: bool) -> Validation:
     import numpy as np
 
     import reactal
@@ -204,13 +229,13 @@ def _suite(subject: Subject, against: str, *, shown: Progress, pool: LabelPool |
     from reactal.validation.base import Validation
 
     suite = read_suite(Path(against.removeprefix(BARRIERS)))
-    findings = check_suite(subject, suite, rng=np.random.default_rng(0), progress=shown, pool=pool)
+    findings = check_suite(subject, suite, rng=np.random.default_rng(0), progress=shown, pool=pool, refine=refine)
     facts = [("reactions", str(len(suite))), ("reactal", reactal.__version__)]
     return Validation.of(findings, model=subject.name, against=against, facts=facts)
 
 
 def _against(
-    subject: Subject, against: list[str], source: _Source, *, shown: Progress, pool: LabelPool | None = None
+    subject: Subject, against: list[str], source: _Source, work: _Work, *, shown: Progress, pool: LabelPool | None = None
 ) -> Validation:
     import numpy as np
 
@@ -221,14 +246,17 @@ def _against(
     if against[0].startswith(BARRIERS):
         if len(against) > 1:
             raise InputError("one folder of barriers at a time; run `reactal validate` once for each")
-        return _suite(subject, against[0], shown=shown, pool=pool)
+        return _suite(subject, against[0], shown=shown, pool=pool, refine=work.refine)
     if pool is not None:
-        raise InputError("--label is for a campaign by itself and for barriers:FOLDER; `reactal label` labels files")
+        raise InputError(
+            "--label and --refine are for a campaign by itself and for barriers:FOLDER; `reactal label` labels files"
+        )
     sets = [_labelled(one, subject, source) for one in against]
     named = [frames.with_extra(set=np.full(len(frames), name)) for name, frames in sets]
     frames = Frames.concat(named) if len(named) > 1 else sets[0][1]
     names = ", ".join(name for name, _ in sets)
-    return validate_frames(subject, frames, against=names, rng=np.random.default_rng(0))
+    length = work.follow_fs or 0.0
+    return validate_frames(subject, frames, against=names, rng=np.random.default_rng(0), progress=shown, follow_fs=length)
 
 
 def _labelled(against: str, subject: Subject, source: _Source) -> tuple[str, Frames]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -12,6 +12,7 @@ from reactal.chem import Frames, Structure
 from reactal.potentials.base import Potential
 from reactal.potentials.committee import Committee
 from reactal.sections import Goals
+from reactal.stages.refining import Refined
 from reactal.units import KCAL_PER_MOL
 from reactal.validation.base import Cell, Column, Curve, Findings, Geometry, Table
 from reactal.validation.verdicts import barrier_outcome
@@ -19,6 +20,7 @@ from reactal.validation.verdicts import barrier_outcome
 __all__ = ["Heights", "Reaction", "barrier_findings", "heights_of"]
 
 Floats = NDArray[np.float64]
+UNTOLD = "no reference energy is known at its saddle"
 
 
 @final
@@ -50,7 +52,8 @@ class Heights:
 @dataclass(frozen=True, eq=False)
 class Reaction:
     """One reaction on the model and at the reference. `spread`: committee, of the three heights. `stated` is what was found where
-    it is no barrier (no saddle, two negative modes, other elements), a sentence; `remarks` are further facts."""
+    it is no barrier (no saddle, two negative modes, other elements), a sentence. `single`: the reference at the model's points,
+    where `reference` is of the points that the reference was `refined` to."""
 
     name: str
     model: Heights
@@ -63,6 +66,23 @@ class Reaction:
     stated: str = ""
     geometries: tuple[Geometry, ...] = ()
     curves: tuple[Curve, ...] = ()
+    single: Heights = Heights(None, None, None)
+    refined: Refined | None = None
+
+    def against(self, found: Refined) -> Reaction:
+        """The reference at its own stationary points, where it reached them; else as it was, with what went wrong."""
+        if found.energies is None:
+            return replace(self, refined=found, single=self.reference)
+        saddle = Geometry(
+            f"{self.name}-refined", f"{self.name}, saddle of the reference", "saddle", found.points[1], group=self.name
+        )
+        own, geometries = Heights.of(found.energies), (*self.geometries, saddle)
+        return replace(self, reference=own, single=self.reference, refined=found, geometries=geometries)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the reference knows a barrier."""
+        return self.reference.forward is not None
 
     @property
     def worst(self) -> float | None:
@@ -85,13 +105,13 @@ def heights_of(potential: Potential, points: tuple[Structure, Structure, Structu
 
 def barrier_findings(reactions: list[Reaction], goals: Goals) -> Findings:
     """Table, parity and verdict of all."""
-    errors = [(reaction.name, reaction.worst) for reaction in reactions if not reaction.stated]
-    known = [(name, worst) for name, worst in errors if worst is not None]
-    stated = [f"{reaction.name}: {reaction.stated}" for reaction in reactions if reaction.stated]
+    known = [(one.name, one.worst) for one in reactions if not one.stated and one.worst is not None and one.judged]
+    stated = [f"{one.name}: {one.stated or UNTOLD}" for one in reactions if one.stated or not one.judged]
     outcome = barrier_outcome(known, stated, goals)
     curves = tuple(curve for reaction in reactions for curve in reaction.curves)
     geometries = tuple(geometry for reaction in reactions for geometry in reaction.geometries)
-    return Findings((outcome,), (_table(reactions),), (*_parity(reactions), *curves), geometries)
+    tables = (_table(reactions), *_refinements(reactions))
+    return Findings((outcome,), tables, (*_parity(reactions), *curves), geometries)
 
 
 def _table(reactions: list[Reaction]) -> Table:
@@ -104,6 +124,8 @@ def _table(reactions: list[Reaction]) -> Table:
             for who in ("model", "reference")
         ),
         Column("spread", kcal),
+        Column("spread of reverse", kcal, detail=True),
+        Column("spread of reaction", kcal, detail=True),
         Column("largest error", kcal),
         Column("negative modes", detail=True),
         Column("joins ends", detail=True),
@@ -119,27 +141,53 @@ def _row(reaction: Reaction) -> tuple[Cell, ...]:
     model, reference = reaction.model, reaction.reference
     heights = (model.forward, reference.forward, model.reverse, reference.reverse, model.reaction, reference.reaction)
     facts = (reaction.negative_modes, reaction.joins, reaction.force_left, reaction.off_ts)
-    return (reaction.name, *heights, reaction.spread.forward, reaction.worst, *facts, reaction.stated or "a barrier")
+    spread = (reaction.spread.forward, reaction.spread.reverse, reaction.spread.reaction)
+    return (reaction.name, *heights, *spread, reaction.worst, *facts, reaction.stated or "a barrier")
+
+
+def _refinements(reactions: list[Reaction]) -> tuple[Table, ...]:
+    """Where the reference has its own saddles."""
+    kcal = "kcal/mol"
+    rows: list[tuple[Cell, ...]] = []
+    for one in reactions:
+        if (found := one.refined) is not None:
+            own = None if found.energies is None else one.reference.forward
+            facts = (found.moved, found.force_left, found.gradients, found.why or "reached")
+            rows.append((one.name, one.model.forward, one.single.forward, own, *facts))
+    columns = (
+        Column("reaction"),
+        Column("model", kcal),
+        Column("reference there", kcal),
+        Column("at its own saddle", kcal),
+        Column("saddles apart", "Å"),
+        Column("force left", "eV/Å", detail=True),
+        Column("gradients", detail=True),
+        Column("refinement"),
+    )
+    note = "The reference at the model's stationary points, and at its own, to which its forces led from there."
+    return (
+        (Table("refined_barriers", "barriers", "Barriers at the reference's own saddles", columns, tuple(rows), note),)
+        if rows
+        else ()
+    )
 
 
 def _parity(reactions: list[Reaction]) -> tuple[Curve, ...]:
-    found = [r for r in reactions if not r.stated and r.model.forward is not None and r.reference.forward is not None]
-    if not found:
-        return ()
+    """Both directions, with the committee's spread."""
+    found = [one for one in reactions if not one.stated]
+    curves = (_against(found, "forward"), _against(found, "reverse"))
+    return tuple(curve for curve in curves if curve is not None)
+
+
+def _against(reactions: list[Reaction], height: str) -> Curve | None:
+    rows = []
+    for one in reactions:
+        model, reference, spread = (getattr(heights, height) for heights in (one.model, one.reference, one.spread))
+        if model is not None and reference is not None:
+            rows.append((reference, model, spread, next((g.key for g in one.geometries if g.kind == "saddle"), "")))
+    if not rows:
+        return None
+    xs, ys, spreads, keys = zip(*rows, strict=True)
+    known = () if None in spreads else spreads
     x, y = Column("reference barrier", "kcal/mol"), Column("model barrier", "kcal/mol")
-    spread = tuple(float(r.spread.forward) for r in found if r.spread.forward is not None)
-    return (
-        Curve(
-            "barrier_parity",
-            "barriers",
-            "Barriers",
-            "forward",
-            x,
-            y,
-            tuple(float(r.reference.forward or 0.0) for r in found),
-            tuple(float(r.model.forward or 0.0) for r in found),
-            spread if len(spread) == len(found) else (),
-            marks=True,
-            keys=tuple(next((g.key for g in r.geometries if g.kind == "saddle"), "") for r in found),
-        ),
-    )
+    return Curve("barrier_parity", "barriers", "Barriers", height, x, y, xs, ys, known, marks=True, keys=keys)

@@ -40,6 +40,7 @@ Floats = NDArray[np.float64]
 TEMPERATURES = (300.0, 600.0)  # K
 SEEDS = 2  # runs from each start at each temperature
 TIMESTEP = 0.5  # fs
+LEAST_STEPS = 20  # of a run from which anything but its end is read
 CHAPTER = "dynamics"
 REACH = 6.0  # angstrom, of radial distributions
 HIGHEST = 4500.0  # cm^-1 shown
@@ -89,7 +90,7 @@ def check_dynamics(
     outcome = stability_outcome(lasted, goals, ran_fs=follow_fs, endings=endings)
     table = _table(runs)
     progress.end(f"{len(runs) - len(failed)} of {len(runs)} runs stayed physical for {follow_fs:g} fs")
-    whole = [run for run in runs if len(run.positions) > 20]
+    whole = [run for run in runs if len(run.positions) > LEAST_STEPS]
     return Findings((outcome,), (table,), (*_drifts(whole), *_spectra(whole), *_distributions(whole), *_spreading(whole)))
 
 
@@ -135,7 +136,18 @@ def _table(runs: Sequence[_Run]) -> Table:
     for run in runs:
         drift = run.drift
         strays = along_path(run.positions, run.energies, run.forces) if len(run.positions) > 1 else float("nan")
-        rows.append((run.start, run.bath, run.lasted, run.reason, _cell(drift.slope), _cell(drift.noise), _cell(1e3 * strays)))
+        rows.append(
+            (
+                run.start,
+                run.bath,
+                run.lasted,
+                run.reason,
+                _cell(drift.slope),
+                _cell(drift.noise),
+                _cell(1e3 * strays),
+                _diffusion(run),
+            )
+        )
     columns = (
         Column("from"),
         Column("temperature", "K"),
@@ -144,8 +156,9 @@ def _table(runs: Sequence[_Run]) -> Table:
         Column("drift", "meV/atom/ps"),
         Column("noise", "meV/atom"),
         Column("energy strays from work", "meV"),
+        Column("diffusion", "cm²/s"),
     )
-    note = f"Velocity Verlet with {TIMESTEP:g} fs and no bath."
+    note = f"Velocity Verlet with {TIMESTEP:g} fs and no bath; diffusion after Einstein, in a cell alone."
     return Table("dynamics", CHAPTER, "Dynamics at constant energy", columns, tuple(rows), note)
 
 
@@ -212,10 +225,16 @@ def _spreading(runs: Sequence[_Run]) -> tuple[Curve, ...]:
         if not any(run.structure.pbc):
             continue
         moved = mean_square_displacement(run.positions, masses_of(run.structure.numbers))
-        times = TIMESTEP * np.arange(len(moved))
-        name = f"{run.start}, {run.bath:g} K: {diffusion(moved, timestep_fs=TIMESTEP):.2e} cm²/s"
+        times, name = TIMESTEP * np.arange(len(moved)), f"{run.start}, {run.bath:g} K"
         out.append(Curve("msd", CHAPTER, "Diffusion", name, x, y, tuple(times.tolist()), tuple(moved.tolist())))
     return tuple(out)
+
+
+def _diffusion(run: _Run) -> float | None:
+    """cm^2/s; None where there is no cell to diffuse in, or too little of a run."""
+    if not any(run.structure.pbc) or len(run.positions) <= LEAST_STEPS:
+        return None
+    return diffusion(mean_square_displacement(run.positions, masses_of(run.structure.numbers)), timestep_fs=TIMESTEP)
 
 
 def _cell(value: float) -> float | None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from reactal.campaign.events import Event, Explored, Labelled
+from reactal.campaign.events import Event, Explored
 from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Label
 from reactal.potentials.base import Potential
+from reactal.selection.control import Saved, labels_saved
 from reactal.stages.bench import Bench
 from reactal.stages.summary import STAGES
 from reactal.validation.base import Cell, Column, Findings, Table
@@ -41,18 +42,39 @@ def check_price(bench: Bench, events: Sequence[Event], state: CampaignState) -> 
 
 
 def _against(bench: Bench, events: Sequence[Event], state: CampaignState) -> Table:
-    """What was labelled against what could have been."""
+    """What was labelled against what could have been: everything that was met, and lots drawn until they had taught as much."""
     explored = sum(event.pool_size for event in events if isinstance(event, Explored))
-    batches = [event for event in events if isinstance(event, Labelled)]
-    arm = [point.force_mae for event in batches for point in event.arm]
-    each = state.core_seconds / max(state.computed, 1) / 3600
+    asked = state.labels_asked
+    each, price = state.core_seconds / max(state.computed, 1) / 3600, bench.config.budget.price_per_core_hour
+    saved = _by_lot(bench, state)
+    kinds: list[tuple[str, float | None]] = [("asked for", asked), ("everything explored", explored)]
+    if saved.random_would_need is not None:
+        kinds.append(("drawn at random, for as good a model", asked - saved.chosen + saved.random_would_need))
     rows: list[tuple[Cell, ...]] = [
-        ("asked for", state.labels_asked, state.labels_asked * each, 1.0),
-        ("everything explored", explored, explored * each, explored / max(state.labels_asked, 1)),
+        (name, round(count), count * each, count * each * price, count / max(asked, 1))
+        for name, count in kinds
+        if count is not None
     ]
-    columns = (Column("what is labelled"), Column("labels"), Column("core", "h"), Column("times the labels"))
-    drawn = f"{len(arm)} of the labels were drawn at random, the honest measure of the error." if arm else ""
-    return Table("exhaustive", "efficiency", "Against labelling everything", columns, tuple(rows), drawn)
+    columns = (Column("what is labelled"), Column("labels"), Column("core", "h"), Column("price"), Column("times the labels"))
+    return Table("exhaustive", "efficiency", "Against labelling everything, and at random", columns, tuple(rows), _lots(saved))
+
+
+def _by_lot(bench: Bench, state: CampaignState) -> Saved:
+    rows = bench.dataset(state.dataset)
+    return labels_saved(rows) if "arm" in rows.extra else Saved(0, 0)
+
+
+def _lots(saved: Saved) -> str:
+    """What stands below the table."""
+    if not saved.drawn:
+        return ""
+    drawn = f"{saved.drawn} of the labels were drawn at random, the honest measure of the error"
+    if saved.random_would_need is None or saved.low is None or saved.high is None:
+        return f"{drawn}; too few to say what lots would have needed."
+    span = f"{saved.low:.0f} to {saved.high:.0f}"
+    return (
+        f"{drawn}. Lots would have needed {saved.random_would_need:.0f} for what {saved.chosen} chosen ones taught, 95 %: {span}."
+    )
 
 
 def label_seconds(bench: Bench, frames: Frames) -> float | None:

@@ -23,7 +23,7 @@ from reactal.report.data import (
     TrustRegion,
     UncertaintyPairs,
 )
-from reactal.report.shown import LineageRow, MapPoints, Stationary
+from reactal.report.shown import LineageRow, MapPoints, Stationary, Table
 from reactal.stages import report_clouds, report_path, report_validation
 from reactal.stages.bench import Bench
 from reactal.stages.forgetting import forgetting_table
@@ -31,6 +31,7 @@ from reactal.stages.report_structures import Album
 from reactal.stages.summary import RECENT, STAGES
 from reactal.uncertainty.calibration import FLOOR
 from reactal.uncertainty.interval import force_mae_ci
+from reactal.validation.base import Validation
 
 __all__ = ["report_data"]
 
@@ -78,12 +79,17 @@ def report_data(bench: Bench, events: Sequence[Event], state: CampaignState, *, 
         map=_map(bench, state, rows, stationary=stationary, zero=zero, album=album),
         lineage=_lineage(state),
         rows_by_round=_by_round(rows),
-        tables=(*report_validation.tables(validated), *forgetting_table(bench, state)),
+        tables=(*report_validation.tables(validated), *_forgetting(bench, state, validated)),
         goals=report_validation.goals(validated),
         charts=report_validation.charts(validated, album),
         exhibits=exhibits,
         structures=album.shown,
     )
+
+
+def _forgetting(bench: Bench, state: CampaignState, validated: Sequence[Validation]) -> tuple[Table, ...]:
+    """Unless a validation has found it out already."""
+    return () if any(one.table("forgetting") for one in validated) else forgetting_table(bench, state)
 
 
 def _committee(bench: Bench, state: CampaignState) -> Committee | None:

@@ -26,7 +26,8 @@ SADDLE = "ts.xyz"
 @final
 @dataclass(frozen=True, eq=False)
 class SuiteReaction:
-    """Heights in kcal/mol, None where they are not known; `zero_point`: they include zero-point energies."""
+    """Heights in kcal/mol, None where they are not known: saddle above reactant and above product, product above reactant;
+    `zero_point`: they include zero-point energies."""
 
     name: str
     reactant: Structure
@@ -35,6 +36,7 @@ class SuiteReaction:
     forward: float | None = None
     reverse: float | None = None
     zero_point: bool = False
+    reaction: float | None = None
 
 
 def read_suite(folder: Path) -> tuple[SuiteReaction, ...]:
@@ -60,7 +62,8 @@ def _reaction(folder: Path, row: dict[str, str]) -> SuiteReaction:
     if saddle is not None and saddle.numbers != reactant.numbers:
         raise InputError(f"{folder}: {SADDLE} must list the atoms of the reactant in the same order")
     heights = (_number(folder, row, "forward_kcal"), _number(folder, row, "reverse_kcal"))
-    return SuiteReaction(folder.name, reactant, product, saddle, *heights, zero_point=bool(_number(folder, row, "zero_point")))
+    zero_point, reaction = bool(_number(folder, row, "zero_point")), _number(folder, row, "reaction_kcal")
+    return SuiteReaction(folder.name, reactant, product, saddle, *heights, zero_point=zero_point, reaction=reaction)
 
 
 def _number(folder: Path, row: dict[str, str], column: str) -> float | None:

@@ -13,6 +13,8 @@ from reactal.campaign.state import CampaignState
 from reactal.chem import Frames, Label, Structure
 from reactal.errors import InputError
 from reactal.exploration.paths import align
+from reactal.potentials.curvature import curvature
+from reactal.progress import NoProgress, Progress
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
 from reactal.stages.check_accuracy import check_accuracy, check_consistency, check_doubt, doubt_of
@@ -21,8 +23,10 @@ from reactal.stages.check_crystal import check_crystal, periodic_structure
 from reactal.stages.check_dynamics import check_dynamics
 from reactal.stages.check_memory import check_forgetting, check_strain
 from reactal.stages.check_price import check_price, check_speed, label_seconds
+from reactal.stages.check_steps import check_steps, intermediates
 from reactal.stages.check_vibrations import check_vibrations, labelled_points
 from reactal.stages.ends import Ends
+from reactal.stages.refining import refined
 from reactal.stages.subject import Subject
 from reactal.validation.base import Findings, Geometry, Validation
 from reactal.validation.verdicts import LEAST, frequency_outcome, stability_outcome, untestable_accuracy
@@ -33,8 +37,17 @@ CAMPAIGN = "its campaign"
 TRAINED, LATER = "trained on", "labelled afterwards"
 
 
-def validate_frames(subject: Subject, frames: Frames, *, against: str, rng: np.random.Generator) -> Validation:
-    """Against labelled frames, none of which the model need have seen; a column `set` names the sets that they belong to."""
+def validate_frames(
+    subject: Subject,
+    frames: Frames,
+    *,
+    against: str,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+    follow_fs: float = 0.0,
+) -> Validation:
+    """Against labelled frames, none of which the model need have seen; a column `set` names the sets that they belong to.
+    Dynamics runs from the frame of lowest energy for `follow_fs`, if at all."""
     labelled = frames[frames.labelled]
     if not len(labelled):
         raise InputError(f"{against} holds no labelled geometry; `reactal label` adds energies and forces")
@@ -46,6 +59,10 @@ def validate_frames(subject: Subject, frames: Frames, *, against: str, rng: np.r
     findings += check_consistency(subject, labelled, rng=rng)
     if (crystal := periodic_structure(labelled)) is not None:
         findings += check_crystal(subject.potential, crystal)
+    if follow_fs:
+        start = labelled.structure(int(np.argmin(labelled.energy / labelled.sizes))) if crystal is None else crystal
+        named, watched = [(start.formula, start)], progress or NoProgress()
+        findings += check_dynamics(subject.potential, named, subject.goals, follow_fs=follow_fs, rng=rng, progress=watched)
     findings += check_speed(subject.potential, labelled, clock=time.perf_counter)
     facts = [("structures", str(len(labelled))), ("reactal", reactal.__version__)]
     if dropped:
@@ -85,11 +102,18 @@ def campaign_subject(bench: Bench, state: CampaignState) -> Subject:
 
 
 def validate_campaign(
-    bench: Bench, events: Sequence[Event], state: CampaignState, *, subject: Subject, label: bool = False, follow_fs: float = 0.0
+    bench: Bench,
+    events: Sequence[Event],
+    state: CampaignState,
+    *,
+    subject: Subject,
+    label: bool = False,
+    refine: bool = False,
+    follow_fs: float = 0.0,
 ) -> Findings:
     """On what its store holds: all labels, those after the last training judged; the random arm; the saddle that was tested.
-    With `label` the reference is asked for the Hessians of the stationary points and for the strained ends; dynamics runs for
-    `follow_fs`, if at all."""
+    With `label` the reference is asked for the Hessians of the stationary points, for the strained ends and for the saddles of a
+    reaction in steps, with `refine` to go from the model's saddles to its own; dynamics runs for `follow_fs`, if at all."""
     bench.progress.begin("accuracy")
     rows = bench.dataset(state.dataset)
     rows = rows[~absurd_rows(rows, bench.config.training)]
@@ -100,7 +124,8 @@ def validate_campaign(
     findings = check_accuracy(subject, rows, groups=sets, unseen=unseen)
     bench.progress.end(f"{int((sets == LATER).sum())} labels that the model has not seen, {len(rows)} in all")
     findings += check_consistency(subject, rows, rng=bench.rng("validate", "lines"))
-    findings += _doubt(subject, state) + _barrier(bench, state, subject) + _vibrations(bench, state, subject, label=label)
+    findings += _doubt(subject, state) + _barriers(bench, state, subject, label=label, refine=refine)
+    findings += _vibrations(bench, state, subject, label=label)
     findings += check_forgetting(bench, state) + check_strain(subject, bench.label_pool() if label else None)
     findings += _dynamics(bench, subject, follow_fs) + check_price(bench, events, state)
     findings += check_speed(subject.potential, rows, clock=time.perf_counter, label_s=label_seconds(bench, rows))
@@ -128,12 +153,19 @@ def stationary_points(bench: Bench, state: CampaignState) -> tuple[Structure, St
     return reactant, saddle, product
 
 
-def _barrier(bench: Bench, state: CampaignState, subject: Subject) -> Findings:
+def _barriers(bench: Bench, state: CampaignState, subject: Subject, *, label: bool, refine: bool) -> Findings:
+    """Of the one reaction, or of each step of one that has intermediates."""
+    if intermediates(state):
+        return check_steps(bench, state, subject, pool=bench.label_pool() if label or refine else None, refine=refine)
+    return barrier_findings([_barrier(bench, state, subject, refine=refine)], subject.goals)
+
+
+def _barrier(bench: Bench, state: CampaignState, subject: Subject, *, refine: bool) -> Reaction:
     points = stationary_points(bench, state)
     if points is None:
         stated = "no saddle has been labelled yet"
         unknown = Heights(None, None, None)
-        return barrier_findings([Reaction(bench.config.name, unknown, unknown, stated=stated)], subject.goals)
+        return Reaction(bench.config.name, unknown, unknown, stated=stated)
     test = state.tests[-1]
     labels = [bench.label_of(point.key) for point in points]
     model, spread = heights_of(subject.potential, points)
@@ -150,7 +182,13 @@ def _barrier(bench: Bench, state: CampaignState, subject: Subject) -> Findings:
         stated=f"the model's stationary point has {test.negative_modes} negative modes" if wrong else "",
         geometries=_shown(points, reference),
     )
-    return barrier_findings([reaction], subject.goals)
+    if not refine or wrong:
+        return reaction
+    bench.progress.begin("refine")
+    hessian, ends = curvature(subject.potential, points[1]), (labels[0].energy, labels[2].energy)
+    there = refined(bench.label_pool(), points, hessian, ends=ends)
+    bench.progress.end(there.why or f"the reference's own saddle after {there.gradients} gradients")
+    return reaction.against(there)
 
 
 def _vibrations(bench: Bench, state: CampaignState, subject: Subject, *, label: bool) -> Findings:

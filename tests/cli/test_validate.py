@@ -10,6 +10,7 @@ import pytest
 
 from reactal.chem import Frames, Structure
 from reactal.chem.convert import read_structure, to_ase, write_frames
+from reactal.cli.validate import MISSED
 from reactal.potentials.xtb import XtbPotential
 from reactal.runner import Campaign
 from reactal.validation.base import Validation
@@ -29,7 +30,7 @@ def test_a_campaign_is_held_against_what_it_has(tmp_path: Path, capfd: pytest.Ca
     with Campaign(file) as driver:
         driver.run()
     out = tmp_path / "found.json"
-    answer = reactal(capfd, "validate", file, "--dynamics", 5, "--label", "--out", out, "--json")
+    answer = reactal(capfd, "validate", file, "--dynamics", 5, "--label", "--refine", "--out", out, "--json")
     assert answer.code == 0, answer.err
     said = answer.json
     assert [outcome["name"] for outcome in said["outcomes"]] == GOALS
@@ -46,6 +47,8 @@ def test_a_campaign_is_held_against_what_it_has(tmp_path: Path, capfd: pytest.Ca
         frequencies = kept.outcome("frequencies")
         assert frequencies is not None and frequencies.value is not None
         assert labels > 3 * 18, "Hessians of three points of three atoms"
+        own = kept.table("refined_barriers")
+        assert own is None or all(own.column("refinement"))
     told = reactal(capfd, "validate", file, "--dynamics", 0)
     assert told.code == 0 and "Errors by set" in told.out and "asked: at most 3 meV/atom" in told.out
 
@@ -71,6 +74,12 @@ def test_a_method_is_right_about_itself_and_less_so_about_its_elder(tmp_path: Pa
     assert forces[0]["value"] == pytest.approx(0, abs=1e-3) and forces[0]["verdict"] == "met"
     assert forces[1]["value"] > 1 and forces[1]["verdict"] == "not met"
     assert forces[1]["goal"] == "at most 1 meV/Å"
+    limit = ("--set", "validation.force=0.001")
+    strict = [reactal(capfd, "validate", model, "--against", file, "--strict", *limit) for model in ("gfn2", "gfn1")]
+    assert [answer.code for answer in strict] == [0, MISSED] and "not met" in strict[1].out
+    moved = reactal(capfd, "validate", "gfn2", "--against", file, "--dynamics", 10, "--json").json
+    assert [outcome["name"] for outcome in moved["outcomes"]][-1] == "stability"
+    assert {"energy_drift", "rdf", "vacf"} <= {curve["figure"] for curve in moved["curves"]}
     (tmp_path / "again.extxyz").write_bytes(file.read_bytes())
     both = reactal(capfd, "validate", "gfn2", "--against", file, "--against", tmp_path / "again.extxyz", "--json").json
     (table,) = (table for table in both["tables"] if table["name"] == "accuracy_by_set")
@@ -85,6 +94,7 @@ def test_a_model_of_other_elements_is_a_finding(tmp_path: Path, capfd: pytest.Ca
     write(file, [to_ase(uranium, energy=1.0, forces=np.zeros((2, 3)))])
     answer = reactal(capfd, "validate", "gfn2", "--against", file, "--json")
     assert answer.code == 0 and answer.json["verdict"] == "not testable"
+    assert reactal(capfd, "validate", "gfn2", "--against", file, "--strict").code == MISSED, "nothing tested is nothing met"
     assert "U" in answer.json["outcomes"][0]["why"]
 
 
@@ -142,6 +152,7 @@ def test_barriers_of_a_folder_are_found_or_said_not_to_be(tmp_path: Path, capfd:
     ("arguments", "text"),
     [
         (("gfn2",), "--against"),
+        (("gfn2", "--against", "x.xyz", "--refine"), "campaign file"),
         (("gfn2", "--against", "barriers:nowhere"), "nowhere"),
         (("gfn2", "--against", "nothing.xyz"), "nothing"),
         (("nomodel", "--against", "nothing.xyz"), "nomodel"),

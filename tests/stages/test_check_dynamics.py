@@ -41,3 +41,21 @@ def test_a_hole_is_found_and_named() -> None:
     found = run(Surface(lambda x: morse_pair(x) - 60.0 / distance(x, 0, 1)))
     assert found.outcomes[0].verdict is Verdict.NOT_MET and found.outcomes[0].value == pytest.approx(0)
     assert "hydrogen at 300 K" in found.outcomes[0].why
+
+
+def test_free_atoms_in_a_cell_fly_apart_as_their_speeds_say() -> None:
+    """Without forces the mean square displacement is quadratic, and the distances are those of an ideal gas."""
+    places = 12.0 * np.asarray([[x, y, z] for x in (0, 0.5) for y in (0, 0.5) for z in (0, 0.5)]) + 1.0
+    gas = Structure((18,) * 8, places, cell=12.0 * np.eye(3), pbc=(True, True, True))
+    rng = np.random.default_rng(0)
+    nothing = Surface(lambda x: np.zeros(len(x)))
+    found = check_dynamics(nothing, [("gas", gas)], GOALS, follow_fs=FOLLOW, rng=rng, progress=NoProgress())
+    curves = [curve for curve in found.curves if curve.figure == "msd"]
+    assert len(curves) == 4 and curves[0].y_axis.unit == "Å²"
+    for curve in curves:
+        times, moved = np.asarray(curve.x), np.asarray(curve.y)
+        np.testing.assert_allclose(moved[1:] / times[1:] ** 2, moved[1] / times[1] ** 2, rtol=1e-6)
+    (table,) = found.tables
+    assert all(isinstance(value, float) and value > 0 for value in table.column("diffusion"))
+    (distances,) = [curve for curve in found.curves if curve.figure == "rdf"]
+    assert distances.y_axis.name == "g" and max(distances.x) < 6.0
