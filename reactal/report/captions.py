@@ -78,5 +78,7 @@ def cost(data: ReportData) -> str:
 
 def chart(chart: Chart) -> str:
     """Of a figure that the report does not know by name."""
-    words = "The band is two standard deviations." if any(line.spread for line in chart.lines) else ""
+    bands, bars = (any(line.spread and line.marks is marks for line in chart.lines) for marks in (False, True))
+    words = "The band is two standard deviations of the committee." if bands else ""
+    words = "Bars are two standard deviations of the committee." if bars else words
     return words + (_CLICK if any(line.structures for line in chart.lines) else "")

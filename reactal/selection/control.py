@@ -9,7 +9,7 @@ at the size of half a random arm. Half-samples have the spread of the whole samp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -27,6 +27,8 @@ FEWEST = 8  # random labels, and chosen ones, from which an estimate is made
 SPLITS = 60
 UNTOLD = 0.5  # of the splits: from here on the median would be an edge of what was tried
 SAME = 1e-3  # of the spread of the energies: errors that differ by less do not differ
+MOST = 1000  # chosen labels, the first ones, and half as many random ones, that are looked at: what 250 random ones taught, fewer
+#   chosen ones teach, or choosing is of little use
 STEPS = 8  # sizes of the chosen part at which its error is worked out
 NOISE = 1e-6  # of the energies' variance
 
@@ -47,6 +49,12 @@ class Saved:
     low: float | None = None
     high: float | None = None
 
+    def scaled(self, chosen: int, drawn: int) -> Saved:
+        """The same for more labels, of which these were looked at."""
+        more = chosen / max(self.chosen, 1)
+        need, low, high = (None if value is None else more * value for value in (self.random_would_need, self.low, self.high))
+        return replace(self, chosen=chosen, drawn=drawn, random_would_need=need, low=low, high=high)
+
 
 def labels_saved(dataset: Frames, *, seed: int = 0) -> Saved:
     """From the labelled rows of a campaign, whose column `arm` says how each came to be labelled, in the order of labelling."""
@@ -55,6 +63,9 @@ def labels_saved(dataset: Frames, *, seed: int = 0) -> Saved:
     chosen = np.flatnonzero((arm != RANDOM) & (arm != SEED))
     if min(len(drawn), len(chosen)) < FEWEST:
         return Saved(len(chosen), len(drawn))
+    if len(chosen) > MOST or len(drawn) > MOST // 2:
+        some = labels_saved(dataset[np.sort(np.concatenate([first, drawn[: MOST // 2], chosen[:MOST]]))], seed=seed)
+        return some.scaled(len(chosen), len(drawn))
     kernel, energy, rng = _kernel(dataset), dataset.energy - dataset.energy.mean(), np.random.default_rng(seed)
     sizes = np.unique(np.linspace(0, len(chosen), STEPS + 1).astype(np.int64))
     parts = [np.concatenate([first, chosen[:size]]) for size in sizes]
