@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeVar, final
 from uuid import uuid4
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from reactal.errors import ObjectNotFound
 from reactal.store.keys import check_key, check_prefix, is_key
+from reactal.store.s3_client import S3Options, configured_options, s3_client
 from reactal.store.s3_errors import code_of, explained, is_conflict, is_precondition, is_transient
 from reactal.store.s3_location import S3Location
 from reactal.store.s3_multipart import upload_parts
@@ -24,21 +21,6 @@ __all__ = ["S3Options", "S3Store"]
 T = TypeVar("T")
 WRITER = "reactal-writer"  # metadata that tells our own write, whose answer was lost, from another's
 NEW = {"IfNoneMatch": "*"}
-
-
-@final
-@dataclass(frozen=True)
-class S3Options:
-    """How requests are sent. Times in seconds, sizes in bytes."""
-
-    attempts: int = 6
-    first_wait: float = 0.2
-    longest_wait: float = 20.0
-    connect_timeout: float = 5.0
-    read_timeout: float = 60.0
-    multipart_from: int = 32 << 20
-    part_size: int = 16 << 20
-    parts_at_once: int = 4
 
 
 @final
@@ -54,9 +36,9 @@ class S3Store:
     ) -> None:
         self.url = location.url
         self._location = location
-        self._options = options or S3Options()
+        self._options = options or configured_options()
         self._conditional = conditional
-        self._client = client or _client(location, self._options)
+        self._client = client or s3_client(location, self._options)
         self._where = f"s3://{location.bucket} at {self._client.meta.endpoint_url}"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -89,7 +71,7 @@ class S3Store:
 
     def list(self, prefix: str) -> Iterator[str]:
         full = self._location.full(check_prefix(prefix))
-        request: dict[str, Any] = {"Bucket": self._location.bucket, "Prefix": full}
+        request: dict[str, Any] = {**self._location.bucket_of_owner, "Prefix": full}
         while True:
             page = self._answered(f"prefix {prefix!r} cannot be listed", lambda: self._client.list_objects_v2(**request))
             keys = (self._location.key(entry["Key"]) for entry in page.get("Contents", ()))
@@ -105,7 +87,7 @@ class S3Store:
     # -- how ---------------------------------------------------------------------------------------------------------
 
     def _target(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._location.bucket, "Key": self._location.full(check_key(key))}
+        return {**self._location.bucket_of_owner, "Key": self._location.full(check_key(key))}
 
     def _write(self, key: str, data: bytes, *, writer: str, condition: dict[str, str]) -> bool:
         """Whether the write was done; False where the condition refused it and the object there is not ours."""
@@ -114,7 +96,10 @@ class S3Store:
         marked = {WRITER: writer}
         try:
             if len(data) < self._options.multipart_from:
-                self._answered(what, lambda: self._client.put_object(**target, **condition, Body=data, Metadata=marked))
+                self._answered(
+                    what,
+                    lambda: self._client.put_object(**target, **condition, **self._location.at_rest, Body=data, Metadata=marked),
+                )
             else:
                 self._write_parts(what, target, data, marked=marked, condition=condition)
         except _Refused as refused:
@@ -134,7 +119,7 @@ class S3Store:
                 self._client,
                 target,
                 data,
-                metadata=marked,
+                new={**self._location.at_rest, "Metadata": marked},
                 condition=condition,
                 part_size=self._options.part_size,
                 parts_at_once=self._options.parts_at_once,
@@ -182,25 +167,3 @@ class _Refused(Exception):
 
 def _rebuilt(location: S3Location, options: S3Options, conditional: bool) -> S3Store:
     return S3Store(location, options, conditional=conditional)
-
-
-def _client(location: S3Location, options: S3Options) -> Any:
-    session = boto3.session.Session()
-    endpoint = location.endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    other_than_aws: dict[str, Any] = {
-        "s3": {"addressing_style": "path"},  # bucket.host resolves nowhere but in the cloud
-        "request_checksum_calculation": "when_required",  # many servers refuse the newer checksums
-        "response_checksum_validation": "when_required",
-    }
-    return session.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=location.region or session.region_name or "us-east-1",
-        config=Config(
-            connect_timeout=options.connect_timeout,
-            read_timeout=options.read_timeout,
-            max_pool_connections=32,
-            retries={"total_max_attempts": 1},  # tenacity retries here, where a lost answer can be told from a refusal
-            **(other_than_aws if endpoint else {}),
-        ),
-    )

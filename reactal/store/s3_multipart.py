@@ -20,14 +20,17 @@ def upload_parts(
     target: Mapping[str, str],
     data: bytes,
     *,
-    metadata: Mapping[str, str],
+    new: Mapping[str, Any],
     condition: Mapping[str, str],
     part_size: int,
     parts_at_once: int,
     retried: Retried,
 ) -> None:
-    """Upload and complete under `condition`; after any failure nothing stays behind, and boto's error is raised."""
-    upload = {**target, "UploadId": retried(lambda: client.create_multipart_upload(**target, Metadata=metadata))["UploadId"]}
+    """Upload and complete under `condition`; after any failure nothing stays behind, and boto's error is raised.
+
+    `new` is what S3 wants to know of an object when it begins: metadata, encryption.
+    """
+    upload = {**target, "UploadId": retried(lambda: client.create_multipart_upload(**target, **new))["UploadId"]}
     size = max(part_size, -(-len(data) // MOST_PARTS))
 
     def send(number: int) -> dict[str, Any]:

@@ -1,79 +1,133 @@
-"""`python -m tests.chaos --runs 200 --seed 0`: a line for each run, then one JSON object."""
+"""`make chaos`: campaigns on real servers that are killed, cut off and doubled; a line for each run, then one JSON object."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from tests.chaos.plan import plan
-from tests.chaos.run import Disturbed, Outcome
-from tests.chaos.services import running
+from tests.chaos.drivers import FAKETIME, Drivers
+from tests.chaos.outcome import Outcome, append, read, summary
+from tests.chaos.plan import CLOCK, FULL, plan
+from tests.chaos.run import Disturbed
+from tests.chaos.services import Services, running
 from tests.store.s3_servers import credentials
 
 
-def chaos(folder: Path, *, runs: int, first: int, minutes: float | None = None, warm: int = 2) -> list[Outcome]:
-    """Runs with seeds from `first`, until there are so many or, after the first, the time is up; before them some that nothing
-    disturbs."""
-    log = folder / "executions"
-    outcomes: list[Outcome] = []
-    with credentials(), running(folder, log) as services:
+class Sitting:
+    """Servers, warm drivers, and what a campaign comes to that nothing disturbs."""
+
+    def __init__(self, folder: Path, services: Services, *, warm: int) -> None:
+        self._folder, self._services, self._drivers = folder, services, Drivers(services.environ())
+        missing = {FULL: services.disk is None, CLOCK: FAKETIME is None}
+        self.without = tuple(kind for kind, is_missing in missing.items() if is_missing)
         for number in range(warm):  # the first fills caches; the last says how long a run takes
-            calm = Disturbed(folder / f"undisturbed-{number}", services, log, seed=-1, faults=[])
-            calm.run()
-            assert not calm.outcome.wrong, calm.outcome.wrong
+            self._seconds, self._end = self._undisturbed(number)
+
+    def run(self, seed: int) -> Outcome:
+        faults = plan(seed, self._seconds, without=self.without)
+        run = Disturbed(self._folder / f"run-{seed}", self._services, self._drivers, seed=seed, faults=faults)
+        run.run()
+        run.judge(self._end)
+        if not run.outcome.wrong:
+            run.remove()
+        return run.outcome
+
+    def _undisturbed(self, number: int) -> tuple[float, dict[str, Any]]:
         from reactal.runner import Campaign
         from tests.campaigns import end_of
 
+        calm = Disturbed(self._folder / f"undisturbed-{number}", self._services, self._drivers, seed=-1, faults=[])
+        calm.run()
+        assert not calm.outcome.wrong, calm.outcome.wrong
         with Campaign(calm.file) as campaign:
-            end = end_of(campaign)
+            return calm.outcome.seconds, end_of(campaign)
+
+
+@contextmanager
+def sitting(folder: Path, *, warm: int = 2) -> Iterator[Sitting]:
+    with credentials(), running(folder) as services:
+        yield Sitting(folder, services, warm=warm)
+
+
+def chaos(folder: Path, seeds: Sequence[int], *, minutes: float | None = None, warm: int = 2) -> Iterator[Outcome]:
+    """A run for each seed, until they are done or, after the first, the time is up."""
+    with sitting(folder, warm=warm) as here:
+        for kind in here.without:
+            print(f"not on this machine: {kind}", file=sys.stderr)
         until = math.inf if minutes is None else time.monotonic() + 60 * minutes
-        for seed in range(first, first + runs):
-            if outcomes and time.monotonic() > until:
-                break
-            run = Disturbed(folder / f"run-{seed}", services, log, seed=seed, faults=plan(seed, calm.outcome.seconds))
-            run.run()
-            run.judge(end)
-            outcomes.append(run.outcome)
-            print(_line(run.outcome), file=sys.stderr, flush=True)
-    return outcomes
-
-
-def _line(outcome: Outcome) -> str:
-    verdict = "; ".join(outcome.wrong) or "as undisturbed"
-    return f"seed {outcome.seed}: {', '.join(outcome.faults)}: {outcome.seconds:.0f} s, {outcome.starts} starts, {verdict}"
-
-
-def summary(outcomes: list[Outcome]) -> dict[str, object]:
-    kinds = Counter(fault.partition(" at ")[0] for outcome in outcomes for fault in outcome.faults)
-    return {
-        "runs": len(outcomes),
-        "faults": dict(kinds),
-        "faults_injected": kinds.total(),
-        "labels_lost": sum(outcome.lost for outcome in outcomes),
-        "labels_paid_twice": sum(outcome.paid_twice for outcome in outcomes),
-        "longest_recovery_s": round(max((outcome.recovery for outcome in outcomes), default=0.0), 1),
-        "failed": [asdict(outcome) for outcome in outcomes if outcome.wrong],
-    }
+        for number, seed in enumerate(seeds):
+            if number and time.monotonic() > until:
+                return
+            yield here.run(seed)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0, help="of the first run; the others count on from it")
-    parser.add_argument("--minutes", type=float, help="stop beginning runs after so long")
-    options = parser.parse_args()
+    options = _options()
+    if options.beside > 1:
+        sys.exit(_beside(options))
+    done = {outcome.seed for outcome in read(options.results) if not outcome.wrong}
+    seeds = [seed for seed in range(options.seed, options.seed + options.runs * options.step, options.step) if seed not in done]
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = chaos(Path(folder), runs=options.runs, first=options.seed, minutes=options.minutes)
-    found = summary(outcomes)
+        for outcome in chaos(Path(folder), seeds, minutes=options.minutes) if seeds else ():
+            append(options.results, outcome)
+            print(outcome, file=sys.stderr, flush=True)
+    sys.exit(_tell(options.results))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0, help="of the first run")
+    parser.add_argument("--step", type=int, default=1, help="from seed to seed")
+    parser.add_argument("--minutes", type=float, help="stop beginning runs after so long")
+    parser.add_argument("--beside", type=int, default=1, help="so many runs side by side, each with servers of its own")
+    parser.add_argument("--results", type=Path, help="file of outcomes, a line each; runs that went well are not made again")
+    options = parser.parse_args()
+    if options.results is None:
+        options.results = Path(tempfile.mkdtemp(prefix="reactal-chaos-")) / "results.jsonl"
+        print(f"results are in {options.results}; go on with --results", file=sys.stderr)
+    return options
+
+
+def _beside(options: argparse.Namespace) -> int:
+    """The seeds dealt out to processes that append to the same file."""
+    runs = [len(range(number, options.runs, options.beside)) for number in range(options.beside)]
+    common = ["--step", str(options.step * options.beside), "--results", str(options.results)]
+    common += [] if options.minutes is None else ["--minutes", str(options.minutes)]
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.chaos",
+                *common,
+                "--runs",
+                str(count),
+                "--seed",
+                str(options.seed + number * options.step),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        for number, count in enumerate(runs)
+        if count
+    ]
+    broken = [process.wait() not in (0, 1) for process in processes]
+    return max(_tell(options.results), int(any(broken)))
+
+
+def _tell(results: Path) -> int:
+    found = summary(read(results))
     print(json.dumps(found))
-    sys.exit(1 if found["failed"] else 0)
+    return 1 if found["failed"] else 0
 
 
 if __name__ == "__main__":

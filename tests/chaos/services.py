@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from pathlib import Path
 
 from flows.server import LocalServer, client_environment
 from reactal.labeling.cluster import WORKER_ARGUMENTS
+from tests.chaos.disk import SmallDisk, small_disk
 from tests.labeling.watching import until
-from tests.store.s3_servers import Proxy, S3Server, faulty_proxy, free_port, moto_server
+from tests.store.s3_servers import Proxy, S3Server, environment, faulty_proxy, free_port, moto_server
 
 HOST = "127.0.0.1"
 WORKERS = 2
@@ -55,16 +57,20 @@ class Service:
 
 @dataclass
 class Services:
-    """All of them, and where clients find them. `prefect` is ours and has no supervisor of its own."""
+    """All of them, and where clients find them. `prefect` is ours and has no supervisor of its own. `executions`: the log of
+    what was computed. `disk` is None where this user may mount none."""
 
     s3: S3Server
     proxy: Proxy
+    disk: SmallDisk | None
+    executions: Path
     mlflow: str
     dask: str
     home: Path
     supervised: dict[str, Service]
     prefect_port: int
     prefect: LocalServer | None = field(default=None)
+    _shaken: bool = True
 
     def tend(self) -> None:
         """Start again whatever has died."""
@@ -74,14 +80,18 @@ class Services:
             self.prefect = LocalServer(self.home / "prefect", port=self.prefect_port)
 
     def wait(self) -> None:
-        """Until everything answers."""
+        """Until everything answers; at once where nothing was killed since it last did."""
+        if not self._shaken:
+            return
         self.tend()
         assert self.prefect is not None
         self.prefect.wait()
         until(lambda: answers(self.mlflow + "/health"), "MLflow's answer", deadline_s=READY_S)
         until(self._has_workers, "Dask's workers", deadline_s=READY_S)
+        self._shaken = False
 
     def kill(self, name: str) -> None:
+        self._shaken = True
         if name != "prefect":
             self.supervised[name].kill()
         elif self.prefect is not None:
@@ -94,6 +104,19 @@ class Services:
         api = f"http://{HOST}:{self.prefect_port}/api"
         return {**os.environ, **client_environment(self.home / "driver"), "PREFECT_API_URL": api}
 
+    def new_bucket(self) -> str:
+        """The URL of an empty store, asked through the proxy."""
+        return self.s3.new_bucket().replace(self.s3.endpoint, self.proxy.endpoint)
+
+    def journal(self, store: str) -> list[str]:
+        """The events of the campaign in a store, asked past the proxy."""
+        if store.startswith("file:"):
+            return [str(event) for event in Path(store.removeprefix("file://")).glob("campaigns/*/journal/*.json")]
+        bucket = re.match(r"s3://([^/?]+)", store)
+        assert bucket is not None
+        found = self.s3.client().list_objects_v2(Bucket=bucket[1], Prefix="some/prefix/campaigns/")
+        return [entry["Key"] for entry in found.get("Contents", ()) if "/journal/" in entry["Key"]]
+
     def _has_workers(self) -> bool:
         from distributed import Client
 
@@ -103,9 +126,14 @@ class Services:
 
 
 @contextmanager
-def running(home: Path, executions: Path) -> Iterator[Services]:
+def running(home: Path) -> Iterator[Services]:
     """Started, answering, and ended with everything they started."""
+    executions = home / "executions"
     with ExitStack() as stack:
+        in_parts = home / "aws-config"  # nearly all that is stored is sent as an upload in parts
+        in_parts.write_text("[default]\ns3 =\n  multipart_threshold = 1KB\n")
+        stack.enter_context(environment({"AWS_CONFIG_FILE": str(in_parts)}))
+        disk = stack.enter_context(small_disk(home / "disk"))
         s3 = stack.enter_context(moto_server())
         proxy = stack.enter_context(faulty_proxy(s3))
         scheduler, mlflow = free_port(), free_port()
@@ -129,7 +157,7 @@ def running(home: Path, executions: Path) -> Iterator[Services]:
         supervised = {
             name: Service(name, command, home / f"{name.replace(' ', '-')}.log", environ) for name, command in commands.items()
         }
-        services = Services(s3, proxy, f"http://{HOST}:{mlflow}", dask, home, supervised, free_port())
+        services = Services(s3, proxy, disk, executions, f"http://{HOST}:{mlflow}", dask, home, supervised, free_port())
         try:
             services.wait()
             yield services

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,7 +58,13 @@ class _Atomic:
 @contextmanager
 def credentials() -> Iterator[None]:
     """In the environment, for programs that are no tests."""
-    mine = {"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_EC2_METADATA_DISABLED": "true"}
+    with environment({"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_EC2_METADATA_DISABLED": "true"}):
+        yield
+
+
+@contextmanager
+def environment(mine: Mapping[str, str]) -> Iterator[None]:
+    """These variables, until it ends."""
     before = {name: os.environ.get(name) for name in mine}
     os.environ.update(mine)
     try:
@@ -122,7 +128,8 @@ class Proxy:
     step's method comes.
 
     `every` n-th request meets the next of `FAULTS`; writes whose path matches `refuses` get no other answer than 503; nothing
-    is answered while it is `away`.
+    is answered while it is `away`, and everything `delay` seconds late. Of uploads in parts the answers to the next `torn`
+    requests are lost, and `at_part` is called once when a part has arrived, before that is answered.
     """
 
     endpoint: str
@@ -130,6 +137,9 @@ class Proxy:
     every: int = 0
     refuses: str = ""
     away: bool = False
+    delay: float = 0.0
+    torn: int = 0
+    at_part: Callable[[], None] | None = None
     seen: list[str] = field(default_factory=list)
     faults: int = 0
     lock: Lock = field(default_factory=Lock)
@@ -141,10 +151,27 @@ class Proxy:
                 return "drop"
             if self.refuses and method == "PUT" and re.search(self.refuses, path):
                 return "503 SlowDown"
+            if self.torn and "uploadId=" in path:
+                self.torn -= 1
+                self.faults += 1
+                return "lose"
             if self.every and len(self.seen) % self.every == 0:
                 self.faults += 1
                 return FAULTS[self.faults % len(FAULTS)]
             return self.plan.pop(0)[1] if self.plan and self.plan[0][0] == method else ""
+
+    def part_arrived(self) -> None:
+        with self.lock:
+            act, self.at_part = self.at_part, None
+        if act is not None:
+            act()
+
+
+class _Unshaken(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients are killed on purpose; whoever is left says what went wrong."""
 
 
 @contextmanager
@@ -157,6 +184,8 @@ def faulty_proxy(upstream: S3Server) -> Iterator[Proxy]:
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fault = proxy.next_fault(self.command, self.path)
+            if proxy.delay:
+                time.sleep(proxy.delay)
             if fault == "slow":
                 time.sleep(SLOW_S)
                 fault = ""
@@ -176,6 +205,8 @@ def faulty_proxy(upstream: S3Server) -> Iterator[Proxy]:
                 response = server.getresponse()
                 answer = response.read()
                 headers = {k: v for k, v in response.headers.items() if k.lower() not in ("connection", "transfer-encoding")}
+            if "partNumber=" in self.path:
+                proxy.part_arrived()
             if fault:
                 self.close_connection = True
             if fault != "lose":
@@ -190,8 +221,7 @@ def faulty_proxy(upstream: S3Server) -> Iterator[Proxy]:
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = forward
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Unshaken(("127.0.0.1", 0), Handler)
     proxy = Proxy(f"http://127.0.0.1:{server.server_port}")
     with _serving(server):
         yield proxy

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import botocore.auth
 import pytest
 
 from reactal.errors import CredentialsRejected, InputError, ObjectNotFound, StoreUnavailable
 from reactal.store.s3 import S3Options, S3Store
+from reactal.store.s3_client import configured_options, s3_client
 from reactal.store.s3_location import S3Location
 from tests.store.s3_servers import Proxy, S3Server, free_port
 
@@ -215,3 +219,137 @@ def test_credentials_in_the_url_are_refused_and_not_repeated() -> None:
     with pytest.raises(InputError, match="AWS_SECRET_ACCESS_KEY and write s3://bucket/a") as caught:
         S3Location.parse("s3://AKIA:geheim@bucket/a")
     assert "geheim" not in str(caught.value)
+
+
+# -- what the user sets -----------------------------------------------------------------------------------------------
+
+
+def test_the_aws_configuration_file_says_what_is_sent_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy, bucket: S3Location
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\ns3 =\n  multipart_threshold = 2KB\n  multipart_chunksize = 1MB\n  max_queue_size = 7\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    options = configured_options()
+    assert (options.multipart_from, options.part_size) == (2048, 5 * MIB), "S3 takes no smaller parts"
+    store = S3Store(S3Location(bucket.bucket, bucket.prefix, proxy.endpoint))
+    store.put("small", b"x" * 2047)
+    assert proxy.seen == ["PUT"]
+    store.put("large", b"x" * 2048)
+    assert proxy.seen == ["PUT", "POST", "PUT", "POST"]
+    config.write_text("[default]\ns3 =\n  multipart_threshold = much\n")
+    with pytest.raises(InputError, match=r"s3.multipart_threshold in the AWS configuration file is 'much'; write a size such as"):
+        configured_options()
+
+
+def test_an_upload_torn_in_the_middle_is_still_ours(proxy: Proxy, bucket: S3Location, moto: S3Server) -> None:
+    store = through(proxy, bucket, IN_PARTS)
+    proxy.torn = 3
+    assert store.put_if_absent("large", LARGE) is True
+    assert proxy.torn == 0
+    assert store.get("large") == LARGE
+    assert unfinished_uploads(moto, bucket) == []
+
+
+class Recorded:
+    """A client that keeps the parameters of every call."""
+
+    def __init__(self, client: Any, operations: dict[str, list[dict[str, Any]]]) -> None:
+        self.meta, self._client, self._operations = client.meta, client, operations
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**parameters: Any) -> Any:
+            self._operations.setdefault(name, []).append(parameters)
+            return getattr(self._client, name)(**parameters)
+
+        return call
+
+
+def everything(store: S3Store) -> None:
+    """Each way to ask S3 that there is."""
+    store.put("a", b"1")
+    store.put_if_absent("a", b"2")
+    store.put("large", LARGE[: 6 * MIB])
+    store.get("a")
+    assert sorted(store.list("")) == ["a", "large"]
+    store.delete("a")
+
+
+def test_every_request_names_the_owner_and_every_new_object_its_encryption(moto: S3Server) -> None:
+    url = moto.new_bucket() + "&owner=123456789012&encryption=aws:kms&kms_key=alias/reactal"
+    location = S3Location.parse(url)
+    assert S3Location.parse(location.url) == location
+    asked: dict[str, list[dict[str, Any]]] = {}
+    store = S3Store(location, IN_PARTS, client=Recorded(s3_client(location, IN_PARTS), asked))
+    everything(store)
+    assert set(asked) == set(ACTIONS) - {"abort_multipart_upload"}
+    assert all(call["ExpectedBucketOwner"] == "123456789012" for calls in asked.values() for call in calls)
+    for name in ("put_object", "create_multipart_upload"):
+        assert {(call["ServerSideEncryption"], call["SSEKMSKeyId"]) for call in asked[name]} == {("aws:kms", "alias/reactal")}
+    head = moto.client().head_object(Bucket=location.bucket, Key=location.full("large"))
+    assert head["ServerSideEncryption"] == "aws:kms"
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ("owner=1234", "owner=1234 in the store's URL is no AWS account; write its 12 digits"),
+        ("encryption=rot13", "encryption=rot13 in the store's URL is unknown; there are AES256, aws:kms, aws:kms:dsse"),
+        ("encryption=AES256&kms_key=k", "kms_key in the store's URL needs encryption=aws:kms"),
+        ("secret=x", "unknown option 'secret' .*; there are endpoint, region, owner, encryption, kms_key"),
+    ],
+)
+def test_guards_that_cannot_be_are_refused(options: str, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        S3Location.parse(f"s3://bucket/prefix?{options}")
+
+
+# -- least privilege --------------------------------------------------------------------------------------------------
+
+POLICY = Path(__file__).parents[2] / "infra" / "s3" / "policy.json"
+ACTIONS = {
+    "get_object": "s3:GetObject",
+    "head_object": "s3:GetObject",
+    "put_object": "s3:PutObject",
+    "delete_object": "s3:DeleteObject",
+    "list_objects_v2": "s3:ListBucket",
+    "create_multipart_upload": "s3:PutObject",
+    "upload_part": "s3:PutObject",
+    "complete_multipart_upload": "s3:PutObject",
+    "abort_multipart_upload": "s3:AbortMultipartUpload",
+}
+"""What IAM asks for each call, from AWS's list of actions for S3."""
+
+
+def allowed() -> dict[str, str]:
+    """Action to resource, as the policy allows it."""
+    statements = json.loads(POLICY.read_text())["Statement"]
+    return {action: each["Resource"] for each in statements if each["Effect"] == "Allow" for action in each["Action"]}
+
+
+def test_the_policy_allows_what_is_asked_and_nothing_more(proxy: Proxy, bucket: S3Location) -> None:
+    asked: dict[str, list[dict[str, Any]]] = {}
+    location = S3Location(bucket.bucket, bucket.prefix, proxy.endpoint)
+    store = S3Store(location, IN_PARTS, client=Recorded(s3_client(location, IN_PARTS), asked))
+    everything(store)
+    proxy.plan = [("PUT", "403 AccessDenied")]
+    with pytest.raises(CredentialsRejected):
+        store.put("never", LARGE)  # which is aborted
+    assert {ACTIONS[name] for name in asked} == set(allowed())
+    for action, resource in allowed().items():
+        assert resource == ("arn:aws:s3:::BUCKET" if action == "s3:ListBucket" else "arn:aws:s3:::BUCKET/PREFIX/*")
+    inside = f"{location.prefix}/"
+    for calls in asked.values():
+        for call in calls:
+            assert call.get("Key", call.get("Prefix", "")).startswith(inside)
+
+
+def test_the_policy_lists_its_prefix_alone_and_speaks_tls_alone() -> None:
+    """IfExists: a read names no prefix, and whoever may not list at all is told 403 where there is no object, instead of 404."""
+    document = json.loads(POLICY.read_text())
+    by_name = {statement["Sid"]: statement for statement in document["Statement"]}
+    assert by_name["ListOwnPrefix"]["Condition"] == {"StringLikeIfExists": {"s3:prefix": ["PREFIX/*"]}}
+    assert by_name["OnlyByTls"]["Effect"] == "Deny"
+    assert by_name["OnlyByTls"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    rules = json.loads(POLICY.with_name("lifecycle.json").read_text())["Rules"]
+    assert any(rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] for rule in rules)
