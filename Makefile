@@ -24,7 +24,7 @@ run: setup ## a whole campaign: Cl- + CH3Cl from its two ends to a verified barr
 test: setup ## every test, the fast ones first
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-chaos: setup ## 200 campaigns on real servers that are killed at random times (or ARGS="--runs 20 --seed 7 --minutes 30")
+chaos: setup ## 200 campaigns on real servers that die at random times (ARGS="--runs 20 --seed 7 --minutes 30 --beside 2 --results FILE")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 test-fast: setup ## the tests that take seconds
