@@ -97,7 +97,7 @@ class CampaignConfig(Section):
 _NOT_SCIENCE = frozenset(
     {"schema", "name", "store", "single_writer", "resources", "cluster", "tracking", "monitoring"}
     | {"budget", "breaker", "validation"}
-    | {"training.checkpoint_steps", "training.trainer.profiler", "training.trainer.detect_anomaly"}
+    | {"verification.legs", "training.checkpoint_steps", "training.trainer.profiler", "training.trainer.detect_anomaly"}
 )
 
 

@@ -55,6 +55,10 @@ class Seeding(Section):
     images: Annotated[int, Field(ge=5)]
     jitter: Annotated[float, Field(ge=0, le=0.2)]
     rattle: Annotated[float, Field(ge=0, le=0.2)]
+    # dataset@version of the same store and theory; not written where there is none, so that old files stay what they were
+    learn_from: Annotated[str, Field(pattern=r"^[\w.=+-]+@\d+$")] | None = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
 
 
 class Model(Section):
@@ -155,6 +159,7 @@ class Verification(Section):
     descent: Literal["quasi_newton", "irc"]
     stability: bool
     stability_margin: Positive
+    legs: bool = Field(default=True, exclude_if=lambda value: value)
 
 
 class Goals(Section):

@@ -13,6 +13,7 @@ import typer
 from reactal.cli.output import JsonOption, SetOption, announce, console, emit
 
 if TYPE_CHECKING:
+    from reactal.progress import Progress
     from reactal.runner import Campaign
 
 __all__ = ["Engine", "run", "show_only_ours"]
@@ -65,6 +66,8 @@ def run(
         driver.refuse_other_science()
         shown.expect(_labels_left(driver))
         summary = _until_done(driver, campaign, settings or (), engine)
+        driver.close()  # its slots are free for the legs
+        summary |= _leg_by_leg(summary, campaign, settings or (), engine, shown)
     if json:
         emit(summary)
     else:
@@ -97,6 +100,24 @@ def _until_done(driver: Campaign, file: Path, settings: Sequence[str], engine: E
     from reactal.cli.engine import run_flow
 
     return run_flow(driver, file, settings)
+
+
+def _leg_by_leg(summary: dict[str, Any], file: Path, settings: Sequence[str], engine: Engine, shown: Progress) -> dict[str, Any]:
+    """The legs of a stepwise reaction, one after the other; what is new in its summary then."""
+    from reactal.legs import run_legs
+    from reactal.runner import Campaign
+
+    if summary["verdict"] != "stepwise":
+        return {}
+
+    def drive(leg: Campaign, of_leg: Path) -> None:
+        announce(f"leg by leg: {leg.config.name}")
+        _until_done(leg, of_leg, (), engine)
+
+    if not run_legs(file, settings, drive, progress=shown):
+        return {}
+    with Campaign(file, settings=settings) as whole:
+        return {name: value for name, value in whole.summary().items() if name in ("legs", "profile", "report")}
 
 
 def _labels_left(driver: Campaign) -> int:

@@ -37,6 +37,7 @@ def lines(summary: Summary) -> list[tuple[str, str]]:
     for barrier in summary["barriers"]:
         rows += _barrier(barrier, summary["tolerance"], program)
     rows += _labels(summary) + _arm(summary["random_arm"]) + _trust(summary["trust_region"])
+    rows += _legs(summary)
     rows.append(("time", _time(summary["seconds"])))
     return rows + _cost(summary) + _ahead(summary) + _places(summary)
 
@@ -103,6 +104,23 @@ def _held(value: float, limit: float, unit: str) -> str:
 
 
 def _signed(value: float) -> str:
+def _legs(summary: Summary) -> list[tuple[str, str]]:
+    """What each leg of a stepwise reaction came to, and the whole profile."""
+    legs = summary.get("legs") or []
+    rows = [(f"leg {number}", _leg(leg)) for number, leg in enumerate(legs, start=1)]
+    if legs and all(leg["verified"] for leg in legs) and len(legs) > 1:
+        heights = ", ".join(f"{name} {kcal:.1f}" for name, kcal in summary.get("profile") or () if name != "reactant")
+        rows.append(("profile", f"verified leg by leg: {heights} kcal/mol above the reactant"))
+    return rows
+
+
+def _leg(leg: Mapping[str, Any]) -> str:
+    said = f"{leg['verdict'].replace('_', ' ')} with {leg['labels']} labels"
+    if leg["model_kcal"] is None:
+        return said
+    return f"{said}: {leg['model_kcal']:.2f} kcal/mol on the model, {_signed(leg['error_kcal'])} of the reference"
+
+
     return f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00"
 
 

@@ -14,6 +14,7 @@ from reactal.chem import Frames, Label, LabelFailure
 from reactal.stages.absurd import absurd_rows
 from reactal.stages.bench import Bench
 from reactal.stages.element_doubts import pairs_of
+from reactal.stages.inheritance import inherited
 from reactal.stages.seed import RELAX
 from reactal.stages.valley import VALLEY, probe_valley, visited_frames
 from reactal.stages.ways import way_test
@@ -116,7 +117,7 @@ def _probe(bench: Bench, state: CampaignState, valley: Frames, steps: int, tally
 def _commit(bench: Bench, state: CampaignState, rows: Frames, *, iteration: int) -> int:
     """The dataset's next version: what was there, then the new rows in the order in which they were chosen."""
     name = bench.config.name
-    before = bench.dataset(state.dataset) if state.dataset else Frames.of([])
+    before = bench.dataset(state.dataset) if state.dataset else inherited(bench, rows)
     rows = Frames(
         numbers=rows.numbers,
         positions=rows.positions,

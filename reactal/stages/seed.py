@@ -14,6 +14,7 @@ from reactal.exploration.paths import align
 from reactal.stages.baseline import settled_baseline
 from reactal.stages.bench import Bench
 from reactal.stages.first_path import first_path
+from reactal.stages.inheritance import require_inheritance
 from reactal.stages.relaxing import RelaxedStructures, relax_together
 from reactal.units import KCAL_PER_MOL
 
@@ -25,6 +26,7 @@ RELAX = "relax"  # role of structures that were labelled while the ends relaxed
 def seed(bench: Bench, state: CampaignState) -> Seeded:
     """Spends two relaxations of labels and proposes the images of the path between."""
     rule = bench.config.seeding
+    require_inheritance(bench)
     reactant, product = bench.config.ends
     product = align(product, reactant)
     bench.progress.begin("seed", total=2 * rule.relax_steps)

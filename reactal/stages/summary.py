@@ -12,6 +12,7 @@ from reactal.campaign.events import Event, Labelled, SaddleTest, WayTest
 from reactal.campaign.state import CampaignState
 from reactal.selection.control import Saved, labels_saved
 from reactal.stages.bench import Bench
+from reactal.stages.legs import legs_so_far, profile
 from reactal.stages.outlook import cost, outlook
 from reactal.uncertainty.bounds import promise
 from reactal.uncertainty.interval import force_mae_ci
@@ -41,6 +42,7 @@ def summarize(
     newest = state.tests[-1] if state.tests else None
     report = folder / "report.html"
     following = decide(state, config)
+    legs = legs_so_far(bench, state)
     waits = following.reason if isinstance(following, Wait) and following.approval else None
     return {
         "campaign": config.name,
@@ -54,6 +56,8 @@ def summarize(
             for probe in state.probes
             if probe.intermediate
         ],
+        "legs": legs,
+        "profile": profile(legs),
         "reaction": {"reference_kcal": state.seeded.reference_kcal if state.seeded else None},
         "tolerance": {
             "barrier_kcal": config.verification.barrier_tolerance,
