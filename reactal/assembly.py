@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 from reactal.chem import Structure
 from reactal.config import CampaignConfig
 from reactal.errors import ConfigError
-from reactal.labeling.base import LabelingResources, LabelPool, SizeRule
+from reactal.labeling.base import LabelingResources, LabelPool, SizeRule, SlotKind
 from reactal.progress import Progress
 from reactal.sections import BAND
 from reactal.stages.bench import Bench
@@ -32,7 +32,8 @@ def resources_of(config: CampaignConfig) -> LabelingResources:
     """The campaign file's resources in the labeler's words."""
     given = config.resources.model_dump()
     rules = tuple(SizeRule(**rule) for rule in given.pop("by_size"))
-    return LabelingResources(**given, by_size=rules)
+    classes = tuple(SlotKind(**kind) for kind in given.pop("classes"))
+    return LabelingResources(**given, classes=classes, by_size=rules)
 
 
 def _check_strategy(config: CampaignConfig) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Resources", "SizeRule"]
+__all__ = ["Resources", "SizeRule", "SlotClass"]
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0)]
-MemoryMib = Annotated[int, Field(ge=200)]
+LEAST_MIB = 200
+MemoryMib = Annotated[int, Field(ge=LEAST_MIB)]
+
+
+def _some_or_learnt(mib: int) -> int:
+    if 0 < mib < LEAST_MIB:
+        raise ValueError(f"must be at least {LEAST_MIB}, or 0 for what labels of its kind have needed")
+    return mib
+
+
 Rung = Literal["default", "other_guess", "damping", "second_order", "second_order_other_guess", "small_steps"]
 
 
@@ -24,12 +33,23 @@ class SizeRule(BaseModel):
     memory_mib: MemoryMib
 
 
+class SlotClass(BaseModel):
+    """Slots that are alike: a label is computed by one that has the memory it needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slots: Count
+    threads: Count
+    memory_mib: MemoryMib
+
+
 class Resources(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     slots: Annotated[int, Field(ge=0)]
     threads: Count
-    memory_mib: MemoryMib
+    memory_mib: Annotated[int, Field(ge=0), AfterValidator(_some_or_learnt)]
+    classes: tuple[SlotClass, ...]
     by_size: tuple[SizeRule, ...]
     timeout_seconds: Positive
     attempts: Count
@@ -39,6 +59,15 @@ class Resources(BaseModel):
     growth_mib: Count
     psi4: str | None
     scratch: str | None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.classes and self.by_size:
+            raise ValueError("classes and by_size both say what a structure gets; leave one of them out")
+        kinds = [(given.threads, given.memory_mib) for given in self.classes]
+        if len(kinds) > len(set(kinds)):
+            raise ValueError("two of the classes have the same threads and memory_mib; add their slots")
+        return self
 
     def threads_for(self, atoms: int) -> int:
         """Of the program that labels a structure of so many atoms."""

@@ -13,7 +13,7 @@ from reactal.errors import ConfigError
 from reactal.labeling.base import LabelingResources, SizeRule
 from tests.campaigns import leps_campaign
 
-LATER = {"by_size", "ladder", "reuse_guess", "labels_per_process", "growth_mib"}
+LATER = {"classes", "by_size", "ladder", "reuse_guess", "labels_per_process", "growth_mib"}
 """Settings that campaign files of the first version do not have."""
 
 

@@ -33,12 +33,14 @@ class FailureKind(StrEnum):
 @final
 @dataclass(frozen=True)
 class Attempt:
-    """One try: the settings that were changed for it, what became of it, the end of its log."""
+    """One try: the settings that were changed for it, what became of it, the end of its log, the most memory that its program
+    had resident meanwhile; None where that is not known."""
 
     settings: tuple[tuple[str, str], ...] = ()
     outcome: str = "ok"
     seconds: float = 0.0
     log_tail: str = ""
+    memory_mib: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -46,11 +48,13 @@ class Attempt:
             "outcome": self.outcome,
             "seconds": self.seconds,
             "log_tail": self.log_tail,
+            **({} if self.memory_mib is None else {"memory_mib": self.memory_mib}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Attempt:
-        return cls(tuple(data["settings"].items()), data["outcome"], data["seconds"], data["log_tail"])
+        settings = tuple(data["settings"].items())
+        return cls(settings, data["outcome"], data["seconds"], data["log_tail"], data.get("memory_mib"))
 
 
 def _array(value: Any) -> Floats | None:

@@ -24,7 +24,7 @@ class ApartLabeler:
 
     def __init__(self, theory: Theory, resources: LabelingResources | None = None) -> None:
         self.theory = theory
-        self._resources = resources or LabelingResources()
+        self._resources = (resources or LabelingResources()).with_room(None)
         self._process: ApartProcess | None = None
         self._closed = False
 
@@ -65,7 +65,7 @@ class ApartLabeler:
 
 def check_apart(theory: Theory, structure: Structure, resources: LabelingResources | None = None) -> None:
     """Ask in a child. Raises `UnknownTheory` or `ConfigError`, or `LabelerUnavailable` where the program is not installed."""
-    process = ApartProcess(resources or LabelingResources())
+    process = ApartProcess((resources or LabelingResources()).with_room(None))
     try:
         question = {"check": theory.as_json(), "structure": structure.as_json()}
         _raise_refusal(process.ask(question, timeout_s=START_SECONDS))

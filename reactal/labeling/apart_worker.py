@@ -6,14 +6,17 @@ import argparse
 import json
 import os
 import queue
+import resource
 import sys
 import threading
+from dataclasses import replace
 from typing import Any, final
 
-from reactal.chem import LabelFailure, Structure, Theory
+from reactal.chem import Label, LabelFailure, Structure, Theory
 from reactal.errors import ReactalError
 from reactal.labeling.base import Labeler, LabelingResources
 from reactal.labeling.programs import PROGRAMS, Inside
+from reactal.labeling.psi4_worker.peak_memory import PeakMemory
 
 __all__ = ["main"]
 
@@ -63,8 +66,18 @@ class _Worker:
         except ReactalError as error:
             return {"refusal": type(error).__name__, "message": str(error)}
         assert self._labeler is not None
-        found = self._labeler.compute(Structure.from_json(request["structure"]))
+        peak = PeakMemory()
+        found = _with_memory(self._labeler.compute(Structure.from_json(request["structure"])), peak.mib())
         return {"failure" if isinstance(found, LabelFailure) else "label": found.as_json()}
+
+
+def _with_memory(found: Label | LabelFailure, peak_mib: float | None) -> Label | LabelFailure:
+    """The most that this process had resident meanwhile, or that any program had which it has started so far."""
+    if peak_mib is None or not found.attempts:
+        return found
+    started_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    *earlier, last = found.attempts
+    return replace(found, attempts=(*earlier, replace(last, memory_mib=max(peak_mib, started_mib))))
 
 
 def _inside(theory: Theory) -> Inside:

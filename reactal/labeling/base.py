@@ -9,7 +9,19 @@ from typing import Protocol, final, runtime_checkable
 from reactal.chem import Label, LabelFailure, Structure, Theory
 from reactal.labeling.ladder import LADDER
 
-__all__ = ["Impatient", "LabelOutcome", "LabelPool", "Labeler", "LabelingResources", "SizeRule"]
+__all__ = [
+    "Continuing",
+    "Foreseeing",
+    "Impatient",
+    "LabelOutcome",
+    "LabelPool",
+    "Labeler",
+    "LabelingResources",
+    "SizeRule",
+    "SlotKind",
+]
+
+ROOM_MIB = 1000  # of a program that nothing is known of; more in doublings, so that labels of one kind meet the same program
 
 
 class Labeler(Protocol):
@@ -34,6 +46,40 @@ class Impatient(Protocol):
         every one, have the time of the resources: a wrong guess costs time and never a label."""
 
 
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A `Labeler` whose program's memory follows from what labels of its kind have needed, where `memory_mib` is 0."""
+
+    def foresee(self, room_mib: float | None) -> None:
+        """What the next label should be given; None where nobody can say. What proves too little is doubled: a wrong guess costs
+        an attempt and never a label."""
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """A `Labeler` that may begin from orbitals of geometries nearby, which may lead to another state than the lowest."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether the latest label is one of the sample that should be compared with a fresh guess."""
+
+    def compare(self, structure: Structure, label: Label) -> Label | None:
+        """Compute it again from a fresh guess: the label of the lower state if that is another; else None."""
+
+    def forget(self) -> None:
+        """Begin the next label without any orbitals from before; from any thread."""
+
+
+@final
+@dataclass(frozen=True)
+class SlotKind:
+    """So many slots side by side, each with so many threads and so much memory."""
+
+    slots: int
+    threads: int
+    memory_mib: int
+
+
 @final
 @dataclass(frozen=True)
 class SizeRule:
@@ -51,7 +97,8 @@ class LabelingResources:
 
     slots: int = 0  # programs side by side; 0: one for each core
     threads: int = 1  # of each program
-    memory_mib: int = 1000  # of each program
+    memory_mib: int = ROOM_MIB  # of each program; 0: what labels of its kind have needed, with a margin
+    classes: tuple[SlotKind, ...] = ()  # instead of slots, threads and memory_mib: slots that are not all alike
     by_size: tuple[SizeRule, ...] = ()  # exceptions from the two above; of those that apply the largest counts
     timeout_seconds: float = 600.0  # for one label
     attempts: int = 2  # for a label whose program crashed or hung
@@ -70,15 +117,37 @@ class LabelingResources:
         rule = max(rules, key=lambda rule: rule.atoms_from)
         return replace(self, threads=rule.threads, memory_mib=rule.memory_mib)
 
+    @property
+    def kinds(self) -> tuple[SlotKind, ...]:
+        """Of slots, the one of least memory first; a single one where all are alike."""
+        alike = (SlotKind(self.slots, self.threads, self.memory_mib),)
+        return tuple(sorted(self.classes, key=lambda kind: (kind.memory_mib, kind.threads))) or alike
+
+    def of_kind(self, kind: SlotKind) -> LabelingResources:
+        """What a slot of this kind has."""
+        return replace(self, classes=(), slots=1, threads=kind.threads, memory_mib=kind.memory_mib) if self.classes else self
+
+    def with_room(self, room_mib: float | None) -> LabelingResources:
+        """With a number for the memory, where it is to follow from what is needed."""
+        if self.memory_mib:
+            return self
+        given = ROOM_MIB
+        while room_mib is not None and given < room_mib:
+            given *= 2
+        return replace(self, memory_mib=given)
+
 
 @final
 @dataclass(frozen=True)
 class LabelOutcome:
-    """The answer for the structure at `index` of the batch; `reused` when it came from the store."""
+    """The answer for the structure at `index` of the batch; `reused` when it came from the store.
+
+    `threads` of the slot that computed it, where slots are not all alike."""
 
     index: int
     answer: Label | LabelFailure
     reused: bool
+    threads: int | None = None
 
 
 class LabelPool(Protocol):

@@ -36,7 +36,9 @@ class Batch:
     def structure(self, key: str) -> Structure:
         return self.structures[self.indices[key][0]]
 
-    def outcomes(self, key: str, answer: Label | LabelFailure, *, reused: bool) -> Iterator[LabelOutcome]:
+    def outcomes(
+        self, key: str, answer: Label | LabelFailure, *, reused: bool, threads: int | None = None
+    ) -> Iterator[LabelOutcome]:
         """One for each place; only the first place of a structure that was computed has cost anything."""
         for place, index in enumerate(self.indices[key]):
-            yield LabelOutcome(index, answer, reused or place > 0)
+            yield LabelOutcome(index, answer, reused or place > 0, threads)

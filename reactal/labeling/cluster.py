@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 from reactal.errors import LabelerUnavailable, SchedulerLost
+from reactal.labeling.base import SlotKind
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
@@ -25,6 +26,7 @@ __all__ = [
     "local_cluster",
     "scheduler_lost",
     "scheduler_watched",
+    "slot_name",
 ]
 
 LABEL_SLOT = "psi4"
@@ -43,13 +45,23 @@ WORKER_ARGUMENTS = ("--nthreads", "1", "--memory-limit", "0", "--resources", f"{
 """Of the command `dask worker`: what `local_cluster` says of its workers."""
 
 
+def slot_name(kind: SlotKind) -> str:
+    """The Dask resource of a slot of one class, where there are several: `psi4-4x16000` for four threads and 16000 MiB."""
+    return f"{LABEL_SLOT}-{kind.threads}x{kind.memory_mib}"
+
+
 @contextmanager
 def local_cluster(
-    slots: int, *, dashboard: str = "127.0.0.1:0", environ: Mapping[str, str] | None = None
+    slots: int,
+    *,
+    dashboard: str = "127.0.0.1:0",
+    environ: Mapping[str, str] | None = None,
+    classes: Sequence[SlotKind] = (),
 ) -> Iterator[LocalCluster]:
     """Worker processes on loopback, one task at a time each, each with one label slot and one training slot.
 
-    They die with this process, whatever ends it. A worker that dies is started again. `environ` is added to theirs.
+    They die with this process, whatever ends it. A worker that dies is started again. `environ` is added to theirs. Of `classes`
+    each worker has a slot of one, and there are as many workers as all of them have slots.
     """
     import dask
     from distributed import LocalCluster
@@ -57,7 +69,7 @@ def local_cluster(
     with (
         dask.config.set(SCHEDULER_SETTINGS),
         LocalCluster(
-            n_workers=slots,
+            n_workers=0 if classes else slots,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
@@ -69,16 +81,32 @@ def local_cluster(
             env={**ONE_THREAD, **(environ or {})},
         ) as cluster,
     ):
+        if classes:
+            _start_classes(cluster, classes)
         yield cluster
 
 
+def _start_classes(cluster: LocalCluster, classes: Sequence[SlotKind]) -> None:
+    alike = cluster.new_spec
+    for kind in classes:
+        offered = {slot_name(kind): 1, TRAINING_SLOT: 1}
+        for number in range(kind.slots):
+            options = {**alike["options"], "resources": offered}
+            cluster.worker_spec[f"{slot_name(kind)}-{number}"] = {**alike, "options": options}
+    cluster.scale(len(cluster.worker_spec))  # starts what is in the plan
+    cluster.wait_for_workers(len(cluster.worker_spec))
+
+
 @contextmanager
-def connect(spec: str, slots: int, *, dashboard: str = "127.0.0.1:0") -> Iterator[Client]:
+def connect(spec: str, slots: int, *, dashboard: str = "127.0.0.1:0", classes: Sequence[SlotKind] = ()) -> Iterator[Client]:
     """A client of the cluster that a campaign file names: `local` or the address of a scheduler, `tcp://host:port`."""
     from distributed import Client
 
     if spec == LOCAL:
-        with local_cluster(slots, dashboard=dashboard) as cluster, Client(cluster, set_as_default=False) as client:
+        with (
+            local_cluster(slots, dashboard=dashboard, classes=classes) as cluster,
+            Client(cluster, set_as_default=False) as client,
+        ):
             yield client
         return
     try:

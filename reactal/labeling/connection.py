@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reactal.clusters import Cluster, ClusterAddress, JobCluster, KubernetesCluster, NoCluster
+from reactal.errors import ConfigError
 from reactal.labeling.base import LabelingResources
 from reactal.labeling.cluster import LOCAL, connect
 from reactal.labeling.growth import Growth
@@ -23,6 +24,11 @@ __all__ = ["connect_section", "growth_of", "require_cluster"]
 
 def require_cluster(section: Cluster, resources: LabelingResources) -> None:
     """`ConfigError` or `LabelerUnavailable` where this machine cannot start the cluster's workers."""
+    if resources.classes and isinstance(section, JobCluster | KubernetesCluster):
+        raise ConfigError(
+            f"resources.classes: the workers of cluster.kind {section.kind} are all alike; set threads and memory_mib instead, "
+            "or start workers of several classes yourself and give the address of their scheduler"
+        )
     match section:
         case JobCluster():
             slots_of_a_job(section, resources.threads)
@@ -47,7 +53,7 @@ def connect_section(section: Cluster, resources: LabelingResources, folder: Path
             with connect_kubernetes(section) as client:
                 yield client
         case _:
-            with connect(LOCAL, slot_count(resources)) as client:
+            with connect(LOCAL, slot_count(resources), classes=resources.classes) as client:
                 yield client
 
 

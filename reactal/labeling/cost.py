@@ -1,9 +1,9 @@
-"""How long a label will take, learnt from those that are done.
+"""How long a label will take, and how much memory, learnt from those that are done.
 
 log t = a + b log N + c(state), N the basis functions that the atoms would have in a double-zeta basis: the theory's own basis
 changes N by nearly the same factor for all molecules, which goes into a. a and b by least squares with b held near PRIOR_EXPONENT
 while little is known; c, of each formula, charge and multiplicity, is the mean of its residuals, shrunk as if SHRINKAGE labels
-had had none.
+had had none. Of memory see `memory`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import final
 
 from reactal.chem import FailureKind, Label, Structure, Theory
 from reactal.errors import DamagedObject
+from reactal.labeling.memory import MemoryModel
 from reactal.store.labels import LabelStore
 
 __all__ = ["CostModel", "basis_functions", "learnt_from"]
@@ -58,6 +59,7 @@ class CostModel:
         self._x = self._y = self._xx = self._xy = 0.0
         self._largest = 0
         self._states: dict[State, _Mean] = {}
+        self._memory = MemoryModel()
 
     @property
     def observations(self) -> int:
@@ -65,10 +67,12 @@ class CostModel:
 
     def learn(self, structure: Structure, label: Label) -> None:
         """One more label. What crashed or hung on the way says nothing of the next, and one that took no time is imported."""
-        seconds = sum(attempt.seconds for attempt in label.attempts if attempt.outcome in SOUND)
+        sound = [attempt for attempt in label.attempts if attempt.outcome in SOUND]
+        functions, seconds = basis_functions(structure), sum(attempt.seconds for attempt in sound)
+        with self._lock:
+            self._memory.learn(functions, max((attempt.memory_mib or 0.0 for attempt in sound), default=0.0))
         if seconds <= 0:
             return
-        functions = basis_functions(structure)
         x, y = math.log(functions), math.log(seconds)
         with self._lock:
             self._count += 1
@@ -87,6 +91,16 @@ class CostModel:
         if mean.count:
             expected += (mean.total - mean.count * expected) / (mean.count + SHRINKAGE)
         return math.exp(expected)
+
+    def memory_mib(self, structure: Structure) -> float | None:
+        """The most that its program is expected to have resident; None while that cannot be said."""
+        with self._lock:
+            return self._memory.expected_mib(basis_functions(structure))
+
+    def room_mib(self, structure: Structure) -> float | None:
+        """As `memory_mib`, with a margin: what its program should be given."""
+        with self._lock:
+            return self._memory.room_mib(basis_functions(structure))
 
     def patience(self, structure: Structure) -> float | None:
         """Seconds after which a program that computes this label may be taken for hung; None while that cannot be said."""

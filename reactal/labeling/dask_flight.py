@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
+from reactal.labeling.agenda import Errand
 from reactal.labeling.cluster import scheduler_lost
+from reactal.labeling.dask_slot import Result
 
 if TYPE_CHECKING:
     from distributed import Client, Future, KilledWorker
 
-__all__ = ["Flight", "Result", "Suspects"]
-
-Keys = tuple[str, ...]
-Result = tuple[dict[str, Any], bool]
+__all__ = ["Flight", "Suspects"]
 
 
 @final
 class Flight:
-    """Tasks of one or several keys, submitted by `submit`, landing in the order in which they finish."""
+    """Errands as tasks, submitted by `submit`, landing in the order in which they finish."""
 
-    def __init__(self, client: Client, submit: Callable[[Keys], Future[Any]]) -> None:
+    def __init__(self, client: Client, submit: Callable[[Errand], Future[Any]]) -> None:
         from distributed import as_completed
 
         self._client = client
         self._submit = submit
-        self._keys: dict[Future[Any], Keys] = {}
+        self._errands: dict[Future[Any], Errand] = {}
+        self._on: Counter[int] = Counter()
         self._finished = as_completed(loop=client.loop, with_results=True, raise_errors=False)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._errands)
 
-    def start(self, keys: Keys) -> None:
-        future = self._submit(keys)
-        self._keys[future] = keys
+    def on(self, level: int) -> int:
+        """How many are with slots of one class."""
+        return self._on[level]
+
+    def start(self, errand: Errand) -> None:
+        future = self._submit(errand)
+        self._errands[future] = errand
+        self._on[errand.level] += 1
         self._finished.add(future)
 
     def lands_within(self, seconds: float) -> bool:
@@ -42,29 +47,30 @@ class Flight:
         with self._finished.thread_condition:
             return bool(self._finished.thread_condition.wait_for(self._finished.has_ready, seconds))
 
-    def land(self) -> tuple[Keys, list[Result] | KilledWorker]:
-        """Wait for the next; a result for each key, or Dask's verdict that it kills its workers. Raises what the task raised."""
+    def land(self) -> tuple[Errand, list[Result] | KilledWorker]:
+        """Wait for the next; a result for each of its keys, or Dask's verdict that it kills its workers. Raises as it did."""
         from distributed import KilledWorker
 
         future, result = next(self._finished)
-        keys = self._keys.pop(future)
+        errand = self._errands.pop(future)
+        self._on[errand.level] -= 1
         try:
             if future.status == "finished":
-                return keys, result
+                return errand, result
             if future.status != "error":
                 raise scheduler_lost(self._client)
             _, error, trace = result
             if isinstance(error, KilledWorker):
-                return keys, error
+                return errand, error
             raise error.with_traceback(trace)
         finally:
             future.release()  # Dask would compute it again if the worker that holds it died
 
     def cancel(self) -> None:
         """Give up what has not landed."""
-        if self._keys and self._client.status == "running":
-            self._client.cancel(list(self._keys))
-        self._keys.clear()
+        if self._errands and self._client.status == "running":
+            self._client.cancel(list(self._errands))
+        self._errands.clear()
 
 
 @final

@@ -10,15 +10,17 @@ from uuid import uuid4
 
 from reactal.chem import Attempt, FailureKind, Label, LabelFailure, Structure, Theory
 from reactal.errors import ConfigError, LabelerUnavailable
+from reactal.labeling.agenda import Agenda, Errand
 from reactal.labeling.base import LabelingResources, LabelOutcome
 from reactal.labeling.batch import Batch
-from reactal.labeling.cluster import LABEL_SLOT, scheduler_watched
+from reactal.labeling.cluster import LABEL_SLOT, scheduler_watched, slot_name
+from reactal.labeling.comparisons import Finished
 from reactal.labeling.cost import CostModel, learnt_from
-from reactal.labeling.dask_flight import Flight, Result, Suspects
-from reactal.labeling.dask_slot import close_slots, label_on_worker
+from reactal.labeling.dask_flight import Flight, Suspects
+from reactal.labeling.dask_slot import Order, Result, close_slots, compare_on_worker, forget_neighbours, label_on_worker
 from reactal.labeling.growth import Growth, Wishes
-from reactal.labeling.packing import LongestFirst
 from reactal.labeling.programs import make_labeler
+from reactal.labeling.slot import Answered
 from reactal.store.labels import LabelStore
 from reactal.store.opening import open_store
 
@@ -29,7 +31,8 @@ __all__ = ["DaskLabelPool"]
 
 WORKER_SECONDS = 60.0  # for the first worker to appear
 ASK_SECONDS = 1.0  # between questions how many there are
-START_THEM = f'start them with `dask worker --nthreads 1 --resources "{LABEL_SLOT}=1"`'
+LOOK_SECONDS = 0.1
+WAITING_SHARE = 1.0  # of labels to slots that are left when a slot no longer holds its next one
 Answer = Label | LabelFailure
 
 
@@ -37,8 +40,8 @@ Answer = Label | LabelFailure
 class DaskLabelPool:
     """A `LabelPool` whose slots are Dask workers that offer the resource `psi4`; the store is opened there by its URL.
 
-    No more tasks are under way than there are slots: Dask counts a worker's death against every task that the worker
-    holds, and a structure that kills its workers must not take innocent ones with it.
+    A slot holds one more task than it computes. Dask counts a worker's death against both: what only waited there goes to another
+    worker, and in the worst case is heard alone as `Suspects` are; nothing of it was computed.
     """
 
     def __init__(
@@ -62,7 +65,9 @@ class DaskLabelPool:
         self._resources = resources or LabelingResources()
         self._growth = growth
         self._costs: dict[Theory, CostModel] = {}
-        self._offered, self._asked = 0, 0.0
+        self._kinds = self._resources.kinds
+        self._names = [slot_name(kind) if self._resources.classes else LABEL_SLOT for kind in self._kinds]
+        self._offered, self._asked = [0] * len(self._kinds), 0.0
 
     def label(self, structures: Sequence[Structure], *, theory: Theory | None = None) -> Iterator[LabelOutcome]:
         theory = theory or self._theory
@@ -74,8 +79,8 @@ class DaskLabelPool:
         missing = {key: batch.structure(key) for key in batch.indices if key not in stored}
         if missing:
             with scheduler_watched(self._client):
-                for key, (answer, reused) in self._computed(missing, theory):
-                    yield from batch.outcomes(key, answer, reused=reused)
+                for done in self._computed(missing, theory):
+                    yield from batch.outcomes(done.key, done.answer, reused=done.reused, threads=done.threads)
 
     def close(self) -> None:
         """Ends the programs on the workers; the cluster belongs to whoever made it."""
@@ -83,45 +88,61 @@ class DaskLabelPool:
             with suppress(OSError):  # a worker that is gone has no programs
                 self._client.run(close_slots)
 
-    def _computed(self, structures: dict[str, Structure], theory: Theory) -> Iterator[tuple[str, tuple[Answer, bool]]]:
-        """The answer to each key, as they come. What was on a worker each time one died is done again at the end, alone."""
-        cost = self._cost(theory)
-        flight = Flight(self._client, lambda keys: self._submit([structures[key] for key in keys], theory, cost))
-        waiting, suspects, wishes = LongestFirst(structures, cost), Suspects(), Wishes(self._client, self._growth)
+    def _computed(self, structures: dict[str, Structure], theory: Theory) -> Iterator[Finished]:
+        """What came of each key, as it comes. What was on a worker each time one died is done again at the end, alone."""
+        agenda = Agenda(structures, self._cost(theory), self._resources)
+        flight = Flight(self._client, lambda errand: self._submit(errand, structures, agenda, theory))
+        suspects, wishes = Suspects(), Wishes(self._client, self._growth)
         try:
-            while waiting or flight or suspects.waiting:
-                if waiting:
-                    wishes.ask(len(waiting) + len(flight), busy=len(flight))
-                    self._fill(flight, waiting)
+            while agenda or flight or suspects.waiting:
+                if agenda:
+                    self._wish(wishes, agenda, flight)
+                    self._fill(flight, agenda)
                 elif not flight:
-                    flight.start((suspects.next(),))
-                wishes.ask(len(waiting) + len(flight), busy=len(flight))
-                if waiting and not flight.lands_within(ASK_SECONDS):
+                    flight.start(Errand((suspects.next(),), len(self._kinds) - 1))
+                self._wish(wishes, agenda, flight)
+                if agenda and not flight.lands_within(ASK_SECONDS):
                     continue  # there may be new slots meanwhile
-                keys, landed = flight.land()
+                errand, landed = flight.land()
                 if isinstance(landed, list):
-                    yield from self._answers(keys, landed, structures, cost)
+                    yield from self._finished(errand, landed, agenda)
                     continue
-                for key in keys:
+                if errand.compared is not None:
+                    yield from agenda.compared(errand.keys[0], None)  # nobody can say more of it
+                    continue
+                for key in errand.keys:
                     if deaths := suspects.deaths(key, landed):
-                        yield key, (self._given_up(structures[key], theory, deaths), False)
+                        yield Finished(key, self._given_up(structures[key], theory, deaths), reused=False)
         finally:
             wishes.withdraw()
             flight.cancel()
 
-    def _fill(self, flight: Flight, waiting: LongestFirst) -> None:
-        slots = self._slots(busy=len(flight))
-        while waiting and len(flight) < slots:
-            flight.start(waiting.portion(slots))
+    def _wish(self, wishes: Wishes, agenda: Agenda, flight: Flight) -> None:
+        wishes.ask(len(agenda) + len(flight), busy=min(len(flight), sum(self._offered)))
 
-    def _answers(
-        self, keys: Sequence[str], landed: list[Result], structures: dict[str, Structure], cost: CostModel
-    ) -> Iterator[tuple[str, tuple[Answer, bool]]]:
-        for key, (data, reused) in zip(keys, landed, strict=True):
-            answer = _answer(data)
-            if isinstance(answer, Label) and not reused:
-                cost.learn(structures[key], answer)
-            yield key, (answer, reused)
+    def _fill(self, flight: Flight, agenda: Agenda) -> None:
+        """An errand for every slot, and another that waits there, so that no slot waits for this process. Towards the end none
+        waits: it would be bound to a slot while another goes without."""
+        slots = self._slots(busy=len(flight))
+        for waits in (0, 1):
+            for level in reversed(range(len(slots))):
+                while (
+                    flight.on(level) < (1 + waits) * slots[level]
+                    and agenda.offers(level)
+                    and len(agenda) > waits * WAITING_SHARE * sum(slots)
+                ):
+                    flight.start(agenda.errand(level, slots=sum(slots), portions=True))
+
+    def _finished(self, errand: Errand, landed: list[Result], agenda: Agenda) -> Iterator[Finished]:
+        if errand.compared is not None:
+            lower = landed[0].answer
+            if lower is not None:
+                self._client.run(forget_neighbours, on_error="ignore")
+            yield from agenda.compared(errand.keys[0], None if lower is None else Label.from_json(lower))
+            return
+        for key, (data, reused, owes) in zip(errand.keys, landed, strict=True):
+            answered = None if data is None else Answered(_answer(data), reused, owes)
+            yield from agenda.answered(key, answered, errand.level)
 
     def _cost(self, theory: Theory) -> CostModel:
         if theory not in self._costs:
@@ -135,38 +156,48 @@ class DaskLabelPool:
         self._labels.put(failure, structure)
         return failure
 
-    def _submit(self, structures: list[Structure], theory: Theory, cost: CostModel) -> Future[Any]:
-        first = structures[0]
-        return self._client.submit(
-            label_on_worker,
-            [(structure.as_json(), cost.patience(structure)) for structure in structures],
-            theory.as_json(),
-            self._store,
-            self._resources,
-            resources={LABEL_SLOT: 1},
-            pure=False,
-            key=f"label-{first.formula}-{first.key[:12]}-{uuid4().hex[:8]}",
-        )
+    def _submit(self, errand: Errand, structures: dict[str, Structure], agenda: Agenda, theory: Theory) -> Future[Any]:
+        first, kind = structures[errand.keys[0]], self._kinds[errand.level]
+        here = (theory.as_json(), self._store, self._resources.of_kind(kind))
+        unique = {"resources": {self._names[errand.level]: 1}, "pure": False}
+        name = f"{first.formula}-{first.key[:12]}-{uuid4().hex[:8]}"
+        if errand.compared is not None:
+            one, label = first.as_json(), errand.compared.as_json()
+            return self._client.submit(compare_on_worker, one, label, *here, key=f"compare-{name}", **unique)
+        orders = [Order(structures[key].as_json(), agenda.foresight(key), agenda.is_waited_for(key)) for key in errand.keys]
+        return self._client.submit(label_on_worker, orders, *here, key=f"label-{name}", **unique)
 
-    def _slots(self, *, busy: int) -> int:
-        """How many the cluster offers, asked again now and then. Waits for the first where none is there and none busy."""
+    def _slots(self, *, busy: int) -> list[int]:
+        """How many of each class the cluster offers, asked again now and then. Waits for the first where none is there and none
+        busy."""
         now = time.monotonic()
         if not busy or now - self._asked > ASK_SECONDS:
             self._offered, self._asked = self._offers(), now
-        if not self._offered and not busy:
-            with suppress(TimeoutError):
-                self._client.wait_for_workers(1, timeout=self._growth.patience_s if self._growth else WORKER_SECONDS)
-            self._offered = self._offers()
-            if not self._offered:
-                raise LabelerUnavailable(
-                    f"no worker of the Dask cluster {self._address()} offers the resource {LABEL_SLOT}; "
-                    + (self._growth.advice if self._growth else START_THEM)
-                )
+        if not self._offered[-1] and not busy:  # what has room nowhere else would wait for ever
+            self._wait_for_slots()
         return self._offered
 
-    def _offers(self) -> int:
+    def _wait_for_slots(self) -> None:
+        end = time.monotonic() + (self._growth.patience_s if self._growth else WORKER_SECONDS)
+        while not self._offered[-1] and time.monotonic() < end:
+            with suppress(TimeoutError):
+                self._client.wait_for_workers(1, timeout=ASK_SECONDS)
+            self._offered = self._offers()
+            time.sleep(0.0 if self._offered[-1] else LOOK_SECONDS)
+        if not self._offered[-1]:
+            missing = self._names[-1]
+            raise LabelerUnavailable(
+                f"no worker of the Dask cluster {self._address()} offers the resource {missing}; "
+                + (
+                    self._growth.advice
+                    if self._growth
+                    else f'start them with `dask worker --nthreads 1 --resources "{missing}=1"`'
+                )
+            )
+
+    def _offers(self) -> list[int]:
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        return int(sum(worker["resources"].get(LABEL_SLOT, 0) for worker in workers))
+        return [int(sum(worker["resources"].get(name, 0) for worker in workers)) for name in self._names]
 
     def _address(self) -> str:
         return str(self._client.scheduler.address) if self._client.scheduler else ""

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import threading
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from reactal.chem import Structure, Theory
+from reactal.chem import Label, Structure, Theory
 from reactal.labeling.base import LabelingResources
-from reactal.labeling.slot import Slot
+from reactal.labeling.slot import Foresight, Slot
 from reactal.store.labels import LabelStore
 from reactal.store.opening import open_store
 
-__all__ = ["Order", "close_slots", "label_on_worker"]
+__all__ = ["Order", "Result", "close_slots", "compare_on_worker", "forget_neighbours", "label_on_worker"]
 
-Order = tuple[dict[str, Any], float | None]
-"""A structure as JSON, and the patience with it in seconds."""
+
+class Order(NamedTuple):
+    """A structure as JSON, what is known of its label, and whether one that another slot computes is waited for."""
+
+    structure: dict[str, Any]
+    foresight: Foresight
+    patient: bool
+
+
+class Result(NamedTuple):
+    """A label or failure as JSON, whether the store had it before, and whether it is to be compared with a fresh guess.
+
+    Of a label None where another slot is computing it, of a comparison where there is no lower state."""
+
+    answer: dict[str, Any] | None
+    reused: bool = False
+    owes: bool = False
+
 
 _slots = threading.local()
 _all_slots: list[Slot] = []
@@ -23,11 +39,35 @@ _all_slots: list[Slot] = []
 
 def label_on_worker(
     orders: list[Order], theory: dict[str, Any], store: tuple[str, bool], resources: LabelingResources
-) -> list[tuple[dict[str, Any], bool]]:
-    """The task: each label or failure as JSON, and whether the store had it before."""
+) -> list[Result]:
+    """The task: labels, in the order of the orders."""
     slot, level = _slot(store, resources), Theory.from_json(theory)
-    answers = (slot.answer(Structure.from_json(structure), level, patience_s=patience) for structure, patience in orders)
-    return [(answer.as_json(), reused) for answer, reused in answers]
+    return [_labelled(slot, order, level) for order in orders]
+
+
+def compare_on_worker(
+    structure: dict[str, Any],
+    label: dict[str, Any],
+    theory: dict[str, Any],
+    store: tuple[str, bool],
+    resources: LabelingResources,
+) -> list[Result]:
+    """Another task: one label compared with a fresh guess."""
+    slot = _slot(store, resources)
+    lower = slot.compare(Structure.from_json(structure), Theory.from_json(theory), Label.from_json(label))
+    return [Result(None if lower is None else lower.as_json())]
+
+
+def forget_neighbours() -> None:
+    """Have no slot of this worker begin its next label from orbitals of before."""
+    for slot in _all_slots:
+        slot.forget()
+
+
+def _labelled(slot: Slot, order: Order, theory: Theory) -> Result:
+    ask = slot.answer if order.patient else slot.answer_now
+    answered = ask(Structure.from_json(order.structure), theory, foresight=order.foresight)
+    return Result(None) if answered is None else Result(answered.answer.as_json(), answered.reused, answered.owes)
 
 
 def _slot(store: tuple[str, bool], resources: LabelingResources) -> Slot:

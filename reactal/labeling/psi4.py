@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
@@ -16,12 +17,15 @@ from reactal.labeling.base import LabelingResources
 from reactal.labeling.ladder import rungs
 from reactal.labeling.psi4_failures import WorkerFailed, WorkerSilent, WorkerTooBig, WorkerUnreadable
 from reactal.labeling.psi4_keywords import DEFAULTS, check_keywords
+from reactal.labeling.psi4_memory import machine_mib
 from reactal.labeling.psi4_process import Psi4Process
+from reactal.labeling.psi4_worker.neighbours import SAME
 from reactal.units import BOHR, HARTREE
 
 __all__ = ["Psi4Labeler", "check_psi4_theory"]
 
 CHECK_SECONDS = 120.0
+MACHINE_SHARE = 0.8  # of its memory, which no program is given more than where no number is typed in
 SPIN_EXCESS = 0.1
 """Of <S^2> above S(S+1), in units of S(S+1) and of 1 at least: more is called spin-contaminated (Young, Computational
 Chemistry, 2001, section 27.2, allows 10 %)."""
@@ -49,21 +53,62 @@ class Psi4Labeler:
         self._process: Psi4Process | None = None
         self._closed = False
         self._patience_s: float | None = None
+        self._room_mib: float | None = None
+        self._owes = self._forgets = False
+
+    @property
+    def owes(self) -> bool:
+        """As in `Continuing`."""
+        return self._owes
 
     def expect(self, patience_s: float | None) -> None:
         """As in `Impatient`."""
         self._patience_s = patience_s
 
+    def foresee(self, room_mib: float | None) -> None:
+        """As in `Foreseeing`."""
+        self._room_mib = room_mib
+
+    def forget(self) -> None:
+        """As in `Continuing`."""
+        self._forgets = True
+
+    def compare(self, structure: Structure, label: Label) -> Label | None:
+        """As in `Continuing`."""
+        again = self._computed(structure, reuse=False)
+        if isinstance(again, LabelFailure) or again.energy >= label.energy - SAME * HARTREE:
+            return None
+        attempts = (*label.attempts, *again.attempts)
+        return replace(again, attempts=attempts, wall_seconds=sum(attempt.seconds for attempt in attempts))
+
     def compute(self, structure: Structure) -> Label | LabelFailure:
         if structure.cell is not None:
             return self._failure(structure, FailureKind.INVALID_INPUT, "Psi4 has no periodic cells; label molecules", ())
+        return self._computed(structure, reuse=self._resources.reuse_guess)
+
+    def _computed(self, structure: Structure, *, reuse: bool) -> Label | LabelFailure:
         attempts: list[Attempt] = []
-        allowed = self._resources.attempts
+        room_mib = self._room_mib
+        while True:
+            found = self._with_room(structure, room_mib, attempts, reuse=reuse)
+            if isinstance(found, Label) or found.kind is not FailureKind.OUT_OF_MEMORY:
+                return found
+            more = self._more_room_mib(structure, room_mib)
+            if more is None:
+                return found
+            room_mib, attempts = more, list(found.attempts)
+
+    def _with_room(
+        self, structure: Structure, room_mib: float | None, earlier: list[Attempt], *, reuse: bool
+    ) -> Label | LabelFailure:
+        """Attempts with so much memory, added to the earlier ones, which had less."""
+        attempts, failed_before = list(earlier), len(earlier)
+        allowed = failed_before + self._resources.attempts
         while True:
             tried, timeout_s = time.monotonic(), self._timeout_s(first=not attempts)
             try:
-                answer = self._running(len(structure)).ask(self._request(structure), timeout_s=timeout_s)
-                return self._outcome(structure, answer, attempts)
+                process = self._running(len(structure), room_mib)
+                return self._outcome(structure, process.ask(self._request(structure, reuse=reuse), timeout_s=timeout_s), attempts)
             except WorkerFailed as error:
                 self._discard()
                 attempts.append(Attempt((), str(error.kind), time.monotonic() - tried, error.log))
@@ -74,6 +119,12 @@ class Psi4Labeler:
                     message = f"{error} ({len(attempts)} of {allowed} attempts)"
                     return self._failure(structure, error.kind, message, tuple(attempts))
 
+    def _more_room_mib(self, structure: Structure, room_mib: float | None) -> float | None:
+        """Twice as much as was too little; None where a number is typed in, or the machine has no more."""
+        given = self._resources.for_atoms(len(structure))
+        more = 2.0 * given.with_room(room_mib).memory_mib
+        return more if given.memory_mib == 0 and more <= MACHINE_SHARE * machine_mib() else None
+
     def close(self) -> None:
         self._closed = True
         self._discard()
@@ -82,10 +133,10 @@ class Psi4Labeler:
         full = self._resources.timeout_seconds
         return min(full, self._patience_s) if first and self._patience_s is not None else full
 
-    def _running(self, atoms: int) -> Psi4Process:
+    def _running(self, atoms: int, room_mib: float | None) -> Psi4Process:
         if self._closed:
             raise LabelerUnavailable("this Psi4 labeler is closed")
-        wanted = self._resources.for_atoms(atoms)
+        wanted = self._resources.for_atoms(atoms).with_room(room_mib)
         process = self._process
         if process is not None and (process.resources != wanted or self._is_spent(process)):
             self._discard()
@@ -103,15 +154,17 @@ class Psi4Labeler:
         if process is not None:
             process.close()
 
-    def _request(self, structure: Structure) -> dict[str, Any]:
+    def _request(self, structure: Structure, *, reuse: bool) -> dict[str, Any]:
         fixed = {name for name, _ in self.theory.keywords} & {"guess", "guess_mix", "basis_guess"}
-        reuse = self._resources.reuse_guess and len(structure) > 1 and not fixed
-        return {"task": "gradient", "ladder": self._ladder, "reuse_guess": reuse} | _described(self.theory, structure)
+        how = {"ladder": self._ladder, "reuse_guess": reuse and len(structure) > 1 and not fixed, "forget": self._forgets}
+        self._forgets = False
+        return {"task": "gradient"} | how | _described(self.theory, structure)
 
     def _outcome(self, structure: Structure, answer: dict[str, Any], earlier: list[Attempt]) -> Label | LabelFailure:
         """Raises `WorkerUnreadable` for an answer that does not have what an answer has."""
         try:
             attempts = (*earlier, *(Attempt.from_json(attempt) for attempt in answer["attempts"]))
+            self._owes = bool(answer.get("owed"))
             if answer["ok"]:
                 return self._label(structure, answer["result"], attempts)
             kind, message = FailureKind(answer["kind"]), str(answer["message"])
@@ -159,7 +212,7 @@ def check_psi4_theory(theory: Theory, structure: Structure, resources: LabelingR
     Raises `UnknownTheory` with the nearest name it has, or `ConfigError` for a keyword.
     """
     check_keywords(theory)
-    process = Psi4Process(resources or LabelingResources())
+    process = Psi4Process((resources or LabelingResources()).with_room(None))
     try:
         answer = process.ask({"task": "check"} | _described(theory, structure), timeout_s=CHECK_SECONDS)
     except WorkerFailed as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["oom_kills", "resident_mib"]
+__all__ = ["machine_mib", "oom_kills", "resident_mib"]
 
 VMSTAT = Path("/proc/vmstat")
 
@@ -16,6 +16,11 @@ def resident_mib(pid: int) -> float:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / (1 << 20)
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+def machine_mib() -> float:
+    """What this machine has in all."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE") / (1 << 20)
 
 
 def oom_kills() -> int:

@@ -91,7 +91,7 @@ def _label_all(bench: Bench, batch: Frames, *, iteration: int) -> _Tally:
             tally.failures[str(outcome.answer.kind)] += 1
             tally.failure_text = tally.failure_text or outcome.answer.message
         elif not outcome.reused:
-            threads = bench.config.resources.threads_for(len(structures[outcome.index]))
+            threads = outcome.threads or bench.config.resources.threads_for(len(structures[outcome.index]))
             tally.core_seconds += outcome.answer.wall_seconds * threads
         bench.progress.update(done, {"failed": sum(tally.failures.values()), "reused": tally.reused})
     return tally
