@@ -1,0 +1,146 @@
+"""Density functional theory in one step: from a residual density to orbitals, an energy, forces and a dipole, with no SCF cycle.
+
+With the input density rho = free atoms + residual, F its Kohn-Sham matrix and e, C its orbitals, the Harris-Foulkes energy is
+    E = sum of occupied e - (rho|rho)/2 + Exc[rho] - integral of vxc rho + nuclei
+whose error is of second order in that of rho (Harris, Phys. Rev. B 1985, 31, 1770). The density of the orbitals, put into the
+Kohn-Sham energy, gives the first-step energy, never below the converged one. How far the density of the orbitals is from the
+input says how far the input was from self-consistency: the Coulomb energy of that difference bounds the error of E in practice.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reactal.chem import Structure
+from reactal.density.coulomb import Coulomb
+from reactal.density.exchange import exchange_of, grids_of
+from reactal.density.molecules import atoms_density, molecule
+from reactal.density.reference import mean_field
+from reactal.density.theory import DensityTheory
+from reactal.units import BOHR, HARTREE
+
+__all__ = ["OneShot", "Stage", "write_cube"]
+
+Floats = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class OneShot:
+    """harris and, where asked for, first_step in eV; residual: Coulomb energy (eV) of output less input density; forces (N, 3)
+    eV/angstrom where asked for; dipole (3,) in e*angstrom; orbital energies (n,) in eV; density matrix (n, n) and coefficients of
+    the orbitals (n, n); electrons of the input density, exactly, and on the grid; seconds."""
+
+    harris: float
+    first_step: float | None
+    residual: float
+    forces: Floats | None
+    dipole: Floats
+    orbital_energies: Floats
+    density: Floats
+    orbitals: Floats
+    electrons: float
+    electrons_on_grid: float
+    seconds: float
+
+    @property
+    def energy(self) -> float:
+        """The better of the two that there are, eV."""
+        return self.harris if self.first_step is None else self.first_step
+
+
+@final
+class Stage:
+    """A molecule made ready: its integrals and grids serve any number of densities of it."""
+
+    def __init__(self, structure: Structure, theory: DensityTheory, *, memory_mib: int = 2000) -> None:
+        self.structure, self.theory = structure, theory
+        self.mole = molecule(structure, theory)
+        self.mole.max_memory = memory_mib
+        self.coulomb = Coulomb(self.mole, theory, memory_mib=memory_mib)
+        self.atoms = atoms_density(self.mole, theory)
+        self.grids = grids_of(self.mole, theory)
+
+    @property
+    def electrons_to_add(self) -> float:
+        """What a residual density integrates to."""
+        return -float(self.structure.charge)
+
+    def residual_of(self, density: Floats) -> Floats:
+        """Coefficients (K,) of a density matrix less the free atoms'."""
+        return self.coulomb.fit(density - self.atoms, electrons=self.electrons_to_add)
+
+    def run(self, coefficients: Floats, *, first_step: bool = False, forces: bool = False) -> OneShot:
+        """From a residual's coefficients (K,); its number of electrons is put right first."""
+        from scipy.linalg import eigh
+
+        began = time.perf_counter()
+        residual = self.coulomb.with_electrons(coefficients, self.electrons_to_add)
+        fitted = self.coulomb.fit(self.atoms) + residual
+        exchange = exchange_of(
+            self.mole, self.coulomb.functions, self.grids, atoms=self.atoms, residual=residual, theory=self.theory
+        )
+        core = mean_field(self.mole, self.theory).get_hcore()
+        matrix = core + self.coulomb.potential(fitted) + exchange.matrix
+        energies, orbitals = eigh(matrix, self.mole.intor("int1e_ovlp"))
+        filled = self.mole.nelectron // 2
+        density = 2 * orbitals[:, :filled] @ orbitals[:, :filled].T
+        harris = 2 * energies[:filled].sum() - self.coulomb.energy(fitted) + exchange.energy - exchange.of_potential
+        moved = self.coulomb.fit(density) - fitted
+        first = self._first_step(density, core) if first_step or forces else None
+        slope = self._forces(density, energies, orbitals) if forces else None
+        return OneShot(
+            harris=float(harris + self.mole.energy_nuc()) * HARTREE,
+            first_step=None if first is None else first * HARTREE,
+            residual=self.coulomb.energy(moved) * HARTREE,
+            forces=slope,
+            dipole=self._dipole(density),
+            orbital_energies=np.asarray(energies) * HARTREE,
+            density=density,
+            orbitals=np.asarray(orbitals),
+            electrons=float(self.mole.nelectron + self.structure.charge + self.coulomb.charges @ residual),
+            electrons_on_grid=exchange.electrons,
+            seconds=time.perf_counter() - began,
+        )
+
+    def finished(self, shot: OneShot) -> OneShot:
+        """A one-shot with the first-step energy and the forces that it was run without."""
+        began = time.perf_counter()
+        first = self._first_step(shot.density, mean_field(self.mole, self.theory).get_hcore()) * HARTREE
+        slope = self._forces(shot.density, shot.orbital_energies / HARTREE, shot.orbitals)
+        return replace(shot, first_step=first, forces=slope, seconds=shot.seconds + time.perf_counter() - began)
+
+    def _first_step(self, density: Floats, core: Floats) -> float:
+        """The Kohn-Sham energy (hartree) of a density matrix."""
+        nothing = np.zeros(self.coulomb.functions.nao)
+        exchange = exchange_of(self.mole, self.coulomb.functions, self.grids, atoms=density, residual=nothing, theory=self.theory)
+        whole = np.einsum("ij,ji->", density, core) + self.coulomb.energy(self.coulomb.fit(density)) + exchange.energy
+        return float(whole + self.mole.energy_nuc())
+
+    def _forces(self, density: Floats, energies: Floats, orbitals: Floats) -> Floats:
+        """The Kohn-Sham forces of the orbitals, as if they were converged: their error is of first order in the density's."""
+        field = mean_field(self.mole, self.theory)
+        filled = np.zeros(len(energies))
+        filled[: self.mole.nelectron // 2] = 2.0
+        field.mo_coeff, field.mo_energy, field.mo_occ, field.converged = orbitals, energies, filled, True
+        field.with_df.build()
+        field.grids = self.grids
+        return -np.asarray(field.nuc_grad_method().kernel()) * (HARTREE / BOHR)
+
+    def _dipole(self, density: Floats) -> Floats:
+        with self.mole.with_common_orig((0.0, 0.0, 0.0)):
+            moments = self.mole.intor_symmetric("int1e_r", comp=3)
+        of_nuclei = self.mole.atom_charges() @ self.mole.atom_coords()
+        return np.asarray(of_nuclei - np.einsum("xij,ji->x", moments, density)) * BOHR
+
+
+def write_cube(stage: Stage, density: Floats, file: Any, *, spacing: float = 0.3) -> None:
+    """A density matrix's density as a Gaussian cube file, points `spacing` bohr apart."""
+    from pyscf.tools import cubegen
+
+    cubegen.density(stage.mole, str(file), density, resolution=spacing)
