@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from prefect import Flow, State, flow, runtime
@@ -17,6 +18,7 @@ from flows.parameters import CampaignRequest
 from flows.reconciling import crash_orphans
 from reactal.campaign.decide import Calibrate, Done, Explore, Finish, LabelBatch, Seed, Select, Train, Verify, Wait
 from reactal.errors import DriverConflict
+from reactal.legs import run_legs
 from reactal.runner import Campaign
 from tasks import actions
 from tasks.board import Board
@@ -50,7 +52,8 @@ def campaign(request: CampaignRequest) -> Summary | State[Any]:
         with Campaign(request.campaign_file, settings=request.settings, progress=RunLog()) as driver:
             if not isinstance(driver.next_action(), Done | Wait):
                 driver.begin()
-            return drive(driver)
+            summary = drive(driver)
+        return summary | leg_by_leg(request, summary)
     except DriverConflict as error:
         return Cancelled(name=ALREADY_DRIVEN, message=str(error))
 
@@ -70,6 +73,17 @@ def campaign_flow(
             return drive(driver)
 
     return opened
+
+
+def leg_by_leg(request: CampaignRequest, whole: Summary) -> Summary:
+    """The legs of a stepwise reaction, in the same flow run; what is new in the whole one's summary then."""
+    if whole["verdict"] != "stepwise":
+        return {}
+    file, settings = Path(request.campaign_file), request.settings
+    if not run_legs(file, settings, lambda leg, _: drive(leg), progress=RunLog()):
+        return {}
+    with Campaign(file, settings=settings) as driver:
+        return {name: value for name, value in driver.summary().items() if name in ("legs", "profile")}
 
 
 def drive(driver: Driver) -> Summary:
