@@ -17,7 +17,7 @@ COPY pyproject.toml constraints.txt overrides.txt README.md LICENSE ./
 RUN python3 -m venv --without-pip /srv/reactal \
     && /srv/tools/bin/uv pip install --no-cache --compile-bytecode --python /srv/reactal/bin/python \
        --constraint constraints.txt --override overrides.txt --index-strategy unsafe-best-match \
-       ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} --requirement pyproject.toml --extra cluster --extra tune
+       ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} --requirement pyproject.toml --extra cluster --extra servers --extra tune
 COPY reactal/ reactal/
 COPY flows/ flows/
 COPY tasks/ tasks/
@@ -37,7 +37,8 @@ LABEL org.opencontainers.image.title="reactal trainer" \
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates g++ git libgomp1 python3 python3-dev tini \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --user-group --create-home --home-dir /var/lib/reactal --shell /usr/sbin/nologin reactal
+    && useradd --uid 10001 --user-group --create-home --home-dir /var/lib/reactal --shell /usr/sbin/nologin reactal \
+    && install --directory --owner=reactal --group=reactal /scratch /campaigns
 COPY --from=build /srv/reactal /srv/reactal
 COPY infra/docker/healthy.py /srv/reactal/bin/healthy.py
 COPY prefect.yaml /srv/reactal/prefect.yaml
