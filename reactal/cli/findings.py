@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["findings", "shown"]
 
 _COLOURS = {"met": "green", "not met": "red", "not testable": "yellow"}
-WIDEST = 7  # columns beside each other; a table of more is turned on its side if it has few rows
-FEW_ROWS = 3
-MOST_ROWS = 24
+FEW_ROWS = 3  # a table of as many is turned on its side where it is too wide
+MOST_ROWS = 40
+NARROWEST = 60  # characters that a line is folded to at least
+GAP = 2  # characters between two columns
+WORDS = 24  # characters that a column of words may be narrowed to
 SHOWN_EVIDENCE = 3  # sentences; all are in --json
 INDENT = " " * 14
 
@@ -36,11 +38,19 @@ def findings(validation: Validation, *, width: int) -> RenderableType:
         validation.against,
     )
     parts: list[RenderableType] = ["", heading, _goals(validation.outcomes, width)]
-    for table in validation.tables:
-        if table.rows:
-            parts += ["", Text(table.title, "bold"), _grid(table)]
-            parts += [Text(table.note, "dim")] if table.note else []
+    chapter = ""
+    for table in sorted((table for table in validation.tables if table.rows), key=lambda table: _order(validation, table)):
+        if table.chapter != chapter:
+            chapter = table.chapter
+            parts += ["", Text(chapter.upper(), "bold cyan")]
+        parts += ["", Text(table.title, "bold"), _grid(table, width)]
+        parts += [Text(fill(table.note, max(width, NARROWEST)), "dim")] if table.note else []
     return Group(*parts, "")
+
+
+def _order(validation: Validation, table: Table) -> int:
+    """Chapter by chapter, in the order in which they first come."""
+    return [one.chapter for one in validation.tables].index(table.chapter)
 
 
 def _goals(outcomes: tuple[Outcome, ...], width: int) -> RenderableType:
@@ -53,30 +63,45 @@ def _goals(outcomes: tuple[Outcome, ...], width: int) -> RenderableType:
         value = "" if outcome.value is None else f"{shown(outcome.value)} {outcome.unit}".strip()
         verdict = str(outcome.verdict)
         line = Text.assemble((f"{verdict:<14}", _COLOURS[verdict]), (f"{outcome.title:<22}", "bold"), f"{value:<18}")
-        lines.append(line.append(f"asked: {outcome.goal}" if outcome.goal else ""))
-        because = "; ".join((outcome.why, *outcome.evidence[:SHOWN_EVIDENCE]))
-        lines.append(Text(fill(because, max(width, 60), initial_indent=INDENT, subsequent_indent=INDENT), "dim"))
+        asked = f"asked: {outcome.goal}" if outcome.goal else ""
+        beside = len(line) + len(asked) <= width
+        lines.append(line.append(asked) if beside else line)
+        because = "; ".join((*([] if beside else [asked]), outcome.why, *outcome.evidence[:SHOWN_EVIDENCE]))
+        lines.append(Text(fill(because, max(width, NARROWEST), initial_indent=INDENT, subsequent_indent=INDENT), "dim"))
     return Group(*lines)
 
 
-def _grid(table: Table) -> RenderableType:
+def _grid(table: Table, width: int) -> RenderableType:
     from rich.table import Table as Grid
     from rich.text import Text
 
     kept = [place for place in range(len(table.columns)) if any(row[place] is not None for row in table.rows)]
-    if len(kept) > WIDEST and len(table.rows) <= FEW_ROWS:
+    if _needs(table, kept) > width and len(table.rows) <= FEW_ROWS:
         return _on_its_side(table, kept)
-    if len(kept) > WIDEST:
-        kept = [place for place in kept if not table.columns[place].detail]
+    while _needs(table, kept) > width and (details := [place for place in kept if table.columns[place].detail]):
+        kept.remove(details[-1])
     grid = Grid(box=None, pad_edge=False, header_style="dim")
     for place in kept:
         words = any(isinstance(row[place], str) for row in table.rows)
-        grid.add_column(_heading(table.columns[place]), justify="left" if words else "right")
+        least = _least(table, place)
+        grid.add_column(_heading(table.columns[place], least), justify="left" if words else "right", min_width=least)
     for row in table.rows[:MOST_ROWS]:
         grid.add_row(*(Text(shown(row[place])) for place in kept))
     if len(table.rows) > MOST_ROWS:
         grid.add_row(Text(f"and {len(table.rows) - MOST_ROWS} more with --json", "dim"))
     return grid
+
+
+def _needs(table: Table, kept: list[int]) -> int:
+    """Characters across, with headings folded between their words."""
+    return sum(_least(table, place) for place in kept) + GAP * (len(kept) - 1)
+
+
+def _least(table: Table, place: int) -> int:
+    """Characters of a column whose numbers and words of the heading stay whole; long sentences may be folded."""
+    head = max(len(word) for word in (*table.columns[place].name.split(), table.columns[place].unit))
+    cells = (row[place] for row in table.rows)
+    return max(head, *(min(len(shown(cell)), WORDS) if isinstance(cell, str) else len(shown(cell)) for cell in cells))
 
 
 def _on_its_side(table: Table, kept: list[int]) -> RenderableType:
@@ -86,7 +111,8 @@ def _on_its_side(table: Table, kept: list[int]) -> RenderableType:
     grid = Grid(box=None, pad_edge=False, show_header=False)
     grid.add_column(style="dim")
     for place in kept:
-        grid.add_row(_heading(table.columns[place], " "), *(Text(text) for text in _cells(table, place)))
+        column = table.columns[place]
+        grid.add_row(f"{column.name} {column.unit}".strip(), *(Text(text) for text in _cells(table, place)))
     return grid
 
 
@@ -94,8 +120,10 @@ def _cells(table: Table, place: int) -> Iterator[str]:
     return (shown(row[place]) for row in table.rows)
 
 
-def _heading(column: Column, between: str = "\n") -> str:
-    return f"{column.name}{between}{column.unit}" if column.unit else column.name
+def _heading(column: Column, width: int) -> str:
+    """Folded, with its unit on a line of its own."""
+    name = fill(column.name, width, break_long_words=False)
+    return f"{name}\n{column.unit}" if column.unit else name
 
 
 def shown(cell: Cell) -> str:

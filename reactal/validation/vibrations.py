@@ -71,7 +71,7 @@ def thermochemistry_table(pairs: Sequence[Pair], *, temperature: float) -> Table
             cells += [value / KCAL_PER_MOL for value in (here.energy - zero.energy, here.zero_point, free)]
         rows.append((*cells, pair.overlap))
     heads = ((f"{what} {who}", KCAL) for who in ("model", "reference") for what in ("energy", "zero-point energy", "free energy"))
-    columns = (Column("point"), *(Column(*head) for head in heads), Column("overlap of the imaginary modes"))
+    columns = (Column("point"), *(Column(*head) for head in heads), Column("overlap of imaginary modes"))
     note = f"Energy and free energy above {first.name}; {temperature:g} K, 1 bar, soft modes as 100 cm⁻¹, symmetry numbers 1."
     return Table("thermochemistry", CHAPTER, "Zero-point and free energies", columns, tuple(rows), note)
 
@@ -88,7 +88,7 @@ def rate_table(found: Sequence[tuple[str, str, Rates]]) -> Table:
         Column("temperature", "K"),
         Column("free energy of activation", KCAL),
         Column("rate", "1/s"),
-        Column("Wigner"),
+        Column("Wigner", detail=True),
         Column("Eckart"),
         Column("rate with Eckart", "1/s"),
     )
