@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, final, runtime_checkable
+from typing import Literal, Protocol, final, runtime_checkable
 
 from reactal.chem import Label, LabelFailure, Structure, Theory
 from reactal.labeling.ladder import LADDER
@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 ROOM_MIB = 1000  # of a program that nothing is known of; more in doublings, so that labels of one kind meet the same program
+
+Reuse = bool | Literal["learned"]  # of orbitals nearby as the guess; learned: of all finished labels of a molecule
 
 
 class Labeler(Protocol):
@@ -103,7 +105,7 @@ class LabelingResources:
     timeout_seconds: float = 600.0  # for one label
     attempts: int = 2  # for a label whose program crashed or hung
     ladder: tuple[str, ...] = tuple(LADDER)  # what is tried in turn while an SCF does not converge
-    reuse_guess: bool = False  # begin with orbitals of a geometry nearby: the same to 1e-7 hartree, not to the last bit
+    reuse_guess: Reuse = False  # begin with orbitals of a geometry nearby: the same to 1e-7 hartree, not to the last bit
     labels_per_process: int = 200  # before a program is renewed, whose memory grows and whose scratch handling wears out
     growth_mib: int = 500  # of its resident memory since it started, before it is renewed
     psi4: str | None = None  # the psi4 command or the interpreter that can import it; None: look for it

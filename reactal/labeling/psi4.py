@@ -13,13 +13,15 @@ import numpy as np
 from reactal.chem import Attempt, FailureKind, Label, LabelFailure, Structure, Theory
 from reactal.chem.structure import KEY_RESOLUTION
 from reactal.errors import ConfigError, LabelerUnavailable, NonFinite, UnknownTheory
-from reactal.labeling.base import LabelingResources
+from reactal.labeling.base import LabelingResources, Reuse
 from reactal.labeling.ladder import rungs
+from reactal.labeling.orbital_shelf import OrbitalShelf
 from reactal.labeling.psi4_failures import WorkerFailed, WorkerSilent, WorkerTooBig, WorkerUnreadable
 from reactal.labeling.psi4_keywords import DEFAULTS, check_keywords
 from reactal.labeling.psi4_memory import machine_mib
 from reactal.labeling.psi4_process import Psi4Process
 from reactal.labeling.psi4_worker.neighbours import SAME
+from reactal.store.orbitals import OrbitalStore
 from reactal.units import BOHR, HARTREE
 
 __all__ = ["Psi4Labeler", "check_psi4_theory"]
@@ -55,11 +57,16 @@ class Psi4Labeler:
         self._patience_s: float | None = None
         self._room_mib: float | None = None
         self._owes = self._forgets = False
+        self._shelf = OrbitalShelf(theory)
 
     @property
     def owes(self) -> bool:
         """As in `Continuing`."""
         return self._owes
+
+    def learn_from(self, orbitals: OrbitalStore) -> None:
+        """As in `Learning`."""
+        self._shelf = OrbitalShelf(self.theory, orbitals)
 
     def expect(self, patience_s: float | None) -> None:
         """As in `Impatient`."""
@@ -86,7 +93,7 @@ class Psi4Labeler:
             return self._failure(structure, FailureKind.INVALID_INPUT, "Psi4 has no periodic cells; label molecules", ())
         return self._computed(structure, reuse=self._resources.reuse_guess)
 
-    def _computed(self, structure: Structure, *, reuse: bool) -> Label | LabelFailure:
+    def _computed(self, structure: Structure, *, reuse: Reuse) -> Label | LabelFailure:
         attempts: list[Attempt] = []
         room_mib = self._room_mib
         while True:
@@ -99,7 +106,7 @@ class Psi4Labeler:
             room_mib, attempts = more, list(found.attempts)
 
     def _with_room(
-        self, structure: Structure, room_mib: float | None, earlier: list[Attempt], *, reuse: bool
+        self, structure: Structure, room_mib: float | None, earlier: list[Attempt], *, reuse: Reuse
     ) -> Label | LabelFailure:
         """Attempts with so much memory, added to the earlier ones, which had less."""
         attempts, failed_before = list(earlier), len(earlier)
@@ -108,7 +115,8 @@ class Psi4Labeler:
             tried, timeout_s = time.monotonic(), self._timeout_s(first=not attempts)
             try:
                 process = self._running(len(structure), room_mib)
-                return self._outcome(structure, process.ask(self._request(structure, reuse=reuse), timeout_s=timeout_s), attempts)
+                request = self._request(structure, process, reuse=reuse)
+                return self._outcome(structure, process.ask(request, timeout_s=timeout_s), attempts)
             except WorkerFailed as error:
                 self._discard()
                 attempts.append(Attempt((), str(error.kind), time.monotonic() - tried, error.log))
@@ -154,9 +162,12 @@ class Psi4Labeler:
         if process is not None:
             process.close()
 
-    def _request(self, structure: Structure, *, reuse: bool) -> dict[str, Any]:
+    def _request(self, structure: Structure, process: Psi4Process, *, reuse: Reuse) -> dict[str, Any]:
         fixed = {name for name, _ in self.theory.keywords} & {"guess", "guess_mix", "basis_guess"}
-        how = {"ladder": self._ladder, "reuse_guess": reuse and len(structure) > 1 and not fixed, "forget": self._forgets}
+        reuse = reuse if len(structure) > 1 and not fixed else False
+        how: dict[str, Any] = {"ladder": self._ladder, "reuse_guess": reuse, "forget": self._forgets}
+        if reuse == "learned":
+            how["orbitals"] = self._shelf.news(structure, program=process, version=process.version)
         self._forgets = False
         return {"task": "gradient"} | how | _described(self.theory, structure)
 
@@ -165,6 +176,8 @@ class Psi4Labeler:
         try:
             attempts = (*earlier, *(Attempt.from_json(attempt) for attempt in answer["attempts"]))
             self._owes = bool(answer.get("owed"))
+            if self._process is not None:
+                self._shelf.keep(structure, answer.get("orbitals"), version=self._process.version)
             if answer["ok"]:
                 return self._label(structure, answer["result"], attempts)
             kind, message = FailureKind(answer["kind"]), str(answer["message"])

@@ -8,6 +8,7 @@ from typing import NamedTuple, final
 from reactal.chem import Label, LabelFailure, Structure, Theory
 from reactal.errors import StoreError
 from reactal.labeling.base import Continuing, Foreseeing, Impatient, Labeler, LabelingResources
+from reactal.labeling.orbital_shelf import Learning
 from reactal.labeling.programs import make_labeler
 from reactal.labeling.unsent import Unsent
 from reactal.store.labels import LabelStore
@@ -125,6 +126,8 @@ class Slot:
         labeler = self._labelers.get(theory)
         if labeler is None:
             labeler = self._labelers[theory] = make_labeler(theory, self._resources)
+            if isinstance(labeler, Learning):
+                labeler.learn_from(self._labels.orbitals())
         return labeler
 
     def close(self) -> None:

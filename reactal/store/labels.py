@@ -16,6 +16,7 @@ from reactal.store.claims import Claims
 from reactal.store.envelope import seal, unseal
 from reactal.store.fetching import fetch
 from reactal.store.objects import ObjectStore
+from reactal.store.orbitals import OrbitalStore
 
 __all__ = ["LabelEntry", "LabelStore"]
 
@@ -55,6 +56,10 @@ class LabelStore:
     def claims(self) -> Claims:
         """To say what is being computed: one for each slot."""
         return Claims(self._objects)
+
+    def orbitals(self) -> OrbitalStore:
+        """What finished labels leave for the guesses of others."""
+        return OrbitalStore(self._objects)
 
     def get(self, theory: str, structure_key: str) -> Label | LabelFailure | None:
         """The label, else the failure, else None."""

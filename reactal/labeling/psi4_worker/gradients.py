@@ -8,7 +8,8 @@ import time
 from typing import Any, Dict, List, Optional, Sequence
 
 from .failures import UNSTABLE, Failed, explained
-from .neighbours import SAME, Neighbour, Neighbours, write_guess
+from .learned import LearnedGuesses, Near
+from .neighbours import SAME
 from .peak_memory import PeakMemory
 from .scratch_files import OUTPUT, PRINTED, clean, note_execution, tail, text
 from .units import BOHR, DEBYE
@@ -21,7 +22,7 @@ FOLLOW = {"stability_analysis": "follow", "max_attempts": 3}
 ROTATIONS = 4  # Psi4's stability analysis dies of a segmentation fault where orbitals have fewer, or no beta electron is
 
 
-def gradient(psi4: Any, request: Json, neighbours: Neighbours) -> Json:
+def gradient(psi4: Any, request: Json, neighbours: LearnedGuesses) -> Json:
     """Energy and gradient: from the orbitals of geometries nearby, where that is wanted and there are any, else from the ladder.
 
     Orbitals nearby only save time, so what they lead to is compared with the ladder's answer: at once where the energy is
@@ -43,14 +44,14 @@ def gradient(psi4: Any, request: Json, neighbours: Neighbours) -> Json:
             result = fresh["result"]
     wavefunction = result.pop("wavefunction")
     if request.get("reuse_guess") and wavefunction.nbeta():
-        neighbours.keep(Neighbour(request, result, wavefunction))
+        neighbours.keep(request, result, wavefunction)
     return {"ok": True, "result": result, "attempts": attempts, "owed": owed}
 
 
-def _continued(psi4: Any, request: Json, near: List[Neighbour], attempts: List[Json]) -> Optional[Json]:
+def _continued(psi4: Any, request: Json, near: Sequence[Near], attempts: List[Json]) -> Optional[Json]:
     """From the neighbours' orbitals; None where that does not converge."""
     try:
-        return _attempt(psi4, request, "nearby_guess", {"guess": "read"}, attempts, jitter=0.0, near=near)
+        return _attempt(psi4, request, near[0].rung, {"guess": "read"}, attempts, jitter=0.0, near=near)
     except Failed:
         return None
 
@@ -98,7 +99,7 @@ def _attempt(
     attempts: List[Json],
     *,
     jitter: float,
-    near: Sequence[Neighbour] = (),
+    near: Sequence[Near] = (),
 ) -> Json:
     """One calculation, added to the attempts whatever becomes of it."""
     began, peak = time.perf_counter(), PeakMemory()
@@ -122,7 +123,7 @@ def _attempt(
         clean(psi4)
 
 
-def computed(psi4: Any, request: Json, changes: Json, jitter: float, near: Sequence[Neighbour] = ()) -> Json:
+def computed(psi4: Any, request: Json, changes: Json, jitter: float, near: Sequence[Near] = ()) -> Json:
     import numpy as np
 
     psi4.core.set_output_file(str(OUTPUT), False)
@@ -132,7 +133,7 @@ def computed(psi4: Any, request: Json, changes: Json, jitter: float, near: Seque
     molecule = molecule_of(psi4, request["symbols"], moved, request["charge"], request["multiplicity"])
     reference = _set_options(psi4, request, changes)
     if near:
-        write_guess(psi4, _orbitals(psi4, molecule), near)
+        near[0].write(psi4, _orbitals(psi4, molecule), near)
     _follow_instabilities(psi4, request, molecule, reference)
     slope, wavefunction = _slope(psi4, request["method"], molecule)
     energy = float(psi4.core.variable("CURRENT ENERGY"))

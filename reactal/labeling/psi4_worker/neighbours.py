@@ -28,6 +28,7 @@ class Neighbour:
     """A finished geometry, its result, and its occupied orbitals in the orthonormal basis of Loewdin."""
 
     count = 0
+    rung = "nearby_guess"
 
     def __init__(self, request: Json, result: Json, wavefunction: Any) -> None:
         import numpy as np
@@ -37,7 +38,7 @@ class Neighbour:
         self.positions = np.array(request["positions"])
         self.result = result
         self.overlap = np.array(wavefunction.S())
-        root = _power(self.overlap, 0.5)
+        root = power_of(self.overlap, 0.5)
         self.planes = [root @ np.asarray(c("SO", "OCC")) for c in (wavefunction.Ca_subset, wavefunction.Cb_subset)]
         self.file = Path(f"{GUESS_FILES}{Neighbour.count}.npy")
         wavefunction.to_file(str(self.file.with_suffix("")))
@@ -47,6 +48,10 @@ class Neighbour:
         import numpy as np
 
         return float(np.sqrt(((np.array(request["positions"]) - self.positions) ** 2).sum(axis=1).mean()))
+
+    def write(self, psi4: Any, orbitals: Any, near: Sequence[Any]) -> None:
+        """Where Psi4 looks for a guess; `near` begins with this one."""
+        write_guess(psi4, orbitals, near)
 
     def is_suspicious(self, request: Json, result: Json) -> bool:
         """Whether the result seems to be of a state other than this one's."""
@@ -83,8 +88,8 @@ class Neighbours:
         self._used += 1
         return self._used % SAMPLE == 0
 
-    def keep(self, new: Neighbour) -> None:
-        self._kept.append(new)
+    def keep(self, request: Json, result: Json, wavefunction: Any) -> None:
+        self._kept.append(Neighbour(request, result, wavefunction))
         self.forget(self._kept[:-NEIGHBOURS])
 
     def forget_all(self) -> None:
@@ -108,7 +113,7 @@ def write_guess(psi4: Any, orbitals: Any, near: Sequence[Neighbour]) -> None:
     overlap = np.asarray(psi4.core.MintsHelper(orbitals.basisset()).ao_overlap())
     others = [one for one in near[1:] if _same_state(near[0], one)]
     coefficients = _fit(overlap - near[0].overlap, [one.overlap - near[0].overlap for one in others])
-    inverse = _power(overlap, -0.5)
+    inverse = power_of(overlap, -0.5)
     wavefunction = psi4.core.Wavefunction.from_file(str(near[0].file))
     for spin, matrix in enumerate((wavefunction.Ca(), wavefunction.Cb())):
         base = near[0].planes[spin]
@@ -152,7 +157,7 @@ def _along(base: Any, tangent: Any) -> Any:
     return (base @ right.T * np.cos(angles) + left * np.sin(angles)) @ right
 
 
-def _power(matrix: Any, exponent: float) -> Any:
+def power_of(matrix: Any, exponent: float) -> Any:
     import numpy as np
 
     values, vectors = np.linalg.eigh(matrix)
