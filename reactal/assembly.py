@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Workshop", "local_folder", "resources_of"]
 
+WATCH_SECONDS = 15.0  # between figures of the machine in MLflow
+
 
 def resources_of(config: CampaignConfig) -> LabelingResources:
     """The campaign file's resources in the labeler's words."""
@@ -133,9 +135,23 @@ class Workshop:
             from reactal.tracking.null import NullTracker
 
             return NullTracker()
+        return self._mlflow(self.config.tracking.experiment)
+
+    @cached_property
+    def nights_tracker(self) -> MlflowTracker | NullTracker:
+        """For nights of refinement, which have an experiment of their own."""
+        if self.config.tracking.kind == "none":
+            return self.tracker
+        return self._mlflow(f"{self.config.tracking.experiment}-nights")
+
+    def _mlflow(self, experiment: str) -> MlflowTracker:
+        """What MLflow did not take lies beside its database, and goes there when it is back."""
         from reactal.tracking.mlflow import MlflowTracker
 
-        tracker = MlflowTracker(self.tracking_uri, self.config.tracking.experiment, scope=self.config.store)
+        unsent = local_folder(self.config) / "mlflow" / "unsent" / experiment / self.config.name
+        tracker = MlflowTracker(
+            self.tracking_uri, experiment, scope=self.config.store, unsent=unsent, watch_machine=WATCH_SECONDS
+        )
         self._stack.callback(tracker.close)
         return tracker
 

@@ -16,6 +16,7 @@ import typer
 
 import reactal
 from reactal.cli import dataset, labels, search
+from reactal.cli import refine as nights
 from reactal.cli.compare import compare
 from reactal.cli.control import amend, approve, pause, resume
 from reactal.cli.deploy import deploy
@@ -27,6 +28,7 @@ from reactal.cli.init import init
 from reactal.cli.label import label
 from reactal.cli.network import discover, network, routes
 from reactal.cli.predict import predict
+from reactal.cli.refine import champion, refine
 from reactal.cli.run import run
 from reactal.cli.sample import sample
 from reactal.cli.status import report, status
@@ -54,7 +56,7 @@ app = typer.Typer(
 _CAMPAIGNS, _STAGES, _MACHINE = "A campaign", "One stage by itself", "This machine"
 _REACTIONS = "Geometries and reactions on a model, or on GFN-xTB"
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    _CAMPAIGNS: (init, estimate, run, status, report, pause, resume, approve, amend),
+    _CAMPAIGNS: (init, estimate, run, status, report, pause, resume, approve, amend, refine, champion),
     _STAGES: (label, train, tune, predict, export, explore, validate, compare),
     _REACTIONS: (sample, routes, network, discover),
     _MACHINE: (doctor, up, deploy),
@@ -64,6 +66,8 @@ for group, commands in _COMMANDS.items():
         app.command(rich_help_panel=group)(command)
 for group_of_commands in (labels.app, dataset.app, search.app):
     app.add_typer(group_of_commands, rich_help_panel=_STAGES)
+
+app.add_typer(nights.app, rich_help_panel=_CAMPAIGNS)
 
 
 @app.callback(invoke_without_command=True)

@@ -57,5 +57,6 @@ def calculator_of(committee: Committee) -> ReactalCalculator:
 
 
 def load_potential(where: str | Path) -> ReactalCalculator:
-    """The model in a folder written by reactal, or at a URL in a store, as an ASE calculator."""
+    """The model in a folder written by reactal, at a URL in a store, or in MLflow's registry (`models:/sn2@champion`, asked at
+    MLFLOW_TRACKING_URI), as an ASE calculator."""
     return calculator_of(read_committee(where))

@@ -9,6 +9,7 @@ from pathlib import Path
 from reactal.chem.elements import SYMBOLS
 from reactal.errors import DamagedPotential, InputError
 from reactal.potentials.committee import Committee
+from reactal.potentials.registered import REGISTRY, fetch_registered
 from reactal.potentials.weights import Member
 
 __all__ = ["load_committee", "read_committee", "save_committee", "write_committee"]
@@ -64,7 +65,10 @@ def write_committee(folder: str | Path, committee: Committee) -> Path:
 
 
 def read_committee(where: str | Path) -> Committee:
-    """From a folder, from its model.json, or from a model's URL in a store (`model` in a campaign's --json)."""
+    """From a folder, from its model.json, from a model's URL in a store (`model` in a campaign's --json), or from the registry
+    of MLflow (`models:/sn2@champion`)."""
+    if isinstance(where, str) and where.startswith(REGISTRY):
+        return load_committee(fetch_registered(where), name=where)
     if isinstance(where, str) and "://" in where:
         return _read_remote(where)
     place = Path(where)

@@ -9,16 +9,18 @@ from typing import Any, Protocol
 
 from reactal.campaign.events import Calibrated, Event, Explored, Finished, Labelled, Outcome, Started, Trained
 from reactal.campaign.state import CampaignState
+from reactal.chem import Structure
 from reactal.stages.bench import Bench
 from reactal.stages.forgetting import forgotten
-from reactal.tracking.base import RunRef, Tracker
-from reactal.tracking.models import ModelRegistry
+from reactal.store.opening import url_below
+from reactal.tracking.base import DatasetRef, DatasetTracker, RunRef, Tracker
+from reactal.tracking.models import MODEL_TAG, ModelRegistry
 
-__all__ = ["campaign_run", "publish", "track"]
+__all__ = ["campaign_run", "example_row", "lineage", "publish", "track"]
 
 
-class Publisher(Tracker, ModelRegistry, Protocol):
-    """A tracker that keeps models, too."""
+class Publisher(Tracker, ModelRegistry, DatasetTracker, Protocol):
+    """A tracker that keeps models and knows data sets, too."""
 
 
 def campaign_run(tracker: Tracker, bench: Bench) -> RunRef:
@@ -30,7 +32,7 @@ def campaign_run(tracker: Tracker, bench: Bench) -> RunRef:
     return tracker.open_run((config.name,), tags=tags, params=params)
 
 
-def track(tracker: Tracker, bench: Bench, event: Event, state: CampaignState) -> None:
+def track(tracker: Publisher, bench: Bench, event: Event, state: CampaignState) -> None:
     """Show one event. Curves of the campaign run have the number of labels as their step."""
     root = campaign_run(tracker, bench)
     labels = state.labels_asked
@@ -43,6 +45,7 @@ def track(tracker: Tracker, bench: Bench, event: Event, state: CampaignState) ->
                 _forgotten(tracker, bench, root, state)
         case Labelled():
             tracker.log(root, series=_curves(event, labels), tags={"dataset": str(event.dataset), "journal": str(state.events)})
+            _dataset(tracker, bench, root, event)
             _close_iteration(tracker, bench, event, state)
         case Calibrated():
             tracker.log(root, series=_numbers(labels, trust_disagreement=event.trust, calibration_factor=event.factor))
@@ -65,8 +68,39 @@ def publish(tracker: Publisher, bench: Bench, state: CampaignState, *, report: M
     drawn = [path for name, path in report.items() if name.startswith("figures/")]
     tracker.log(root, files={**files, **cards, **({"figures": drawn[0].parent} if drawn else {})})
     alias = "champion" if state.outcome is Outcome.VERIFIED else "challenger"
-    tags = {"outcome": str(state.outcome), "dataset": str(state.dataset), "labels": str(state.labels_asked)}
-    tracker.register(root, name=bench.config.name, folder=model, alias=alias, tags=tags)
+    assert state.trained is not None  # there is a model to publish
+    more = {"outcome": str(state.outcome), "labels": str(state.labels_asked)}
+    tags = lineage(bench, state.trained.model, dataset=state.trained.dataset, **more)
+    tracker.register(
+        root, name=bench.config.name, folder=model, alias=alias, tags=tags, example=example_row(bench.config.ends[0])
+    )
+
+
+def lineage(bench: Bench, model: str, *, dataset: int | None, **more: str) -> dict[str, str]:
+    """Tags of a registered model: what it is and where it comes from."""
+    import reactal
+
+    found = {
+        MODEL_TAG: model,
+        "campaign": bench.config.name,
+        "dataset": "" if dataset is None else str(dataset),
+        "theory": bench.theory.name,
+        "theory_fingerprint": bench.theory.fingerprint,
+        "reactal": reactal.__version__,
+        "store": bench.config.store,
+        **more,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def example_row(structure: Structure) -> dict[str, Any]:
+    """A row that a registered model answers."""
+    return {
+        "numbers": list(structure.numbers),
+        "positions": structure.positions.tolist(),
+        "charge": structure.charge,
+        "multiplicity": structure.multiplicity,
+    }
 
 
 def _iteration_run(tracker: Tracker, bench: Bench, iteration: int, state: CampaignState) -> RunRef:
@@ -115,12 +149,20 @@ def _close_iteration(tracker: Tracker, bench: Bench, event: Labelled, state: Cam
     tracker.close_run(run, ok=True)
 
 
+def _dataset(tracker: DatasetTracker, bench: Bench, root: RunRef, event: Labelled) -> None:
+    name, version = bench.config.name, event.dataset
+    url = url_below(bench.objects.url, f"datasets/{name}/versions/{version}.json")
+    atoms = event.rows * len(bench.config.ends[0])
+    tracker.use_dataset(root, DatasetRef(f"{name}@{version}", f"v{version}", url, event.rows, atoms, "training"))
+
+
 def _curves(event: Labelled, labels: int) -> dict[str, list[tuple[int, float]]]:
     arm = [point.force_mae for point in event.arm]
     saddle = event.saddle
     return _numbers(
         labels,
         random_arm_force_mae=sum(arm) / len(arm) if arm else None,
+        force_mae=sum(arm) / len(arm) if arm else None,  # by the name that comparisons and nights have for it
         barrier_model_kcal=saddle.model_kcal if saddle else None,
         barrier_reference_kcal=saddle.reference_kcal if saddle else None,
         barrier_error_kcal=saddle.error_kcal if saddle else None,

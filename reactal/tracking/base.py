@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
-__all__ = ["RunRef", "Tracker"]
+__all__ = ["DatasetRef", "DatasetTracker", "RunRef", "Tracker"]
 
 RunRef = str  # a run's id at the tracker; "" at the null tracker
 
@@ -35,3 +36,24 @@ class Tracker(Protocol):
 
     def close_run(self, run: RunRef, *, ok: bool) -> None:
         """Mark the run finished or failed."""
+
+
+@final
+@dataclass(frozen=True)
+class DatasetRef:
+    """A data set that a run used: its name, its version or hash, where it lies, how many structures and atoms it has, and
+    what for (training, test)."""
+
+    name: str
+    digest: str
+    url: str
+    structures: int
+    atoms: int
+    context: str
+
+
+class DatasetTracker(Protocol):
+    """Data sets beside runs."""
+
+    def use_dataset(self, run: RunRef, dataset: DatasetRef) -> None:
+        """The run used it; told twice, it is there once."""

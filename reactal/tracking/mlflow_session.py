@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 from reactal.errors import TrackerUnavailable
+from reactal.tracking.base import DatasetRef
+from reactal.tracking.models import MODEL_TAG, Registered
 
-__all__ = ["MlflowSession", "is_answering"]
+__all__ = ["MlflowSession", "is_answering", "model_name"]
 
 T = TypeVar("T")
 
@@ -90,10 +92,12 @@ class MlflowSession:
         series: Mapping[str, Sequence[tuple[int, float]]],
         files: Mapping[str, Path],
         tags: Mapping[str, str],
+        at: float | None = None,
     ) -> None:
+        """`at`: when it was (seconds), which after an outage is not now."""
         from mlflow.entities import Metric
 
-        run_id, now = self.run_id(path), int(time.time() * 1000)
+        run_id, now = self.run_id(path), int((time.time() if at is None else at) * 1000)
         if path not in self._running:
             self._client.update_run(run_id, status="RUNNING")
             self._running.add(path)
@@ -111,20 +115,65 @@ class MlflowSession:
         self._running.discard(path)
         self._client.set_terminated(self.run_id(path), status="FINISHED" if ok else "FAILED")
 
-    def register(self, path: tuple[str, ...], *, name: str, folder: Path, alias: str, tags: Mapping[str, str]) -> None:
-        """Log the model under the run, make it the next version of `name`, point the alias at it."""
-        from reactal.tracking.packaging import package
+    def use_dataset(self, path: tuple[str, ...], dataset: DatasetRef) -> None:
+        from mlflow.entities import DatasetInput, InputTag
 
-        run_id, name = self.run_id(path), _name(name).replace("/", "_")
-        with tempfile.TemporaryDirectory(prefix="reactal-model-") as scratch:
-            model = Path(scratch) / "model"
-            package(folder, model)
-            self._client.log_artifacts(run_id, str(model), "model")
+        from reactal.tracking.datasets import described
+
+        tags = [InputTag(key="mlflow.data.context", value=dataset.context)]
+        self._client.log_inputs(self.run_id(path), datasets=[DatasetInput(dataset=described(dataset), tags=tags)])
+
+    def register(
+        self,
+        path: tuple[str, ...],
+        *,
+        name: str,
+        folder: Path,
+        alias: str,
+        tags: Mapping[str, str],
+        example: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Log the model under the run, make it the next version of `name`, point the alias at it."""
+        name = model_name(name)
         if not self._client.search_registered_models(filter_string=f"name = '{name}'", max_results=1):
             self._client.create_registered_model(name, description="A reactive potential made by reactal")
-        source = f"{self._client.get_run(run_id).info.artifact_uri}/model"
-        version = self._client.create_model_version(name, source=source, run_id=run_id, tags=dict(tags))
-        self._client.set_registered_model_alias(name, alias, version.version)
+        version = self._version_of(name, tags.get(MODEL_TAG)) or self._new_version(path, name, folder, tags, example)
+        self._client.set_registered_model_alias(name, alias, version)
+
+    def registered(self, name: str, alias: str) -> Registered | None:
+        """The version behind an alias."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self._client.get_model_version_by_alias(model_name(name), alias)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no such model; no such alias
+                return None
+            raise
+        return Registered(str(found.version), dict(found.tags), f"models:/{model_name(name)}/{found.version}", self._uri)
+
+    def _version_of(self, name: str, model: str | None) -> str | None:
+        """The version that holds this model already."""
+        if model is None:
+            return None
+        for version in self._client.search_model_versions(f"name = '{name}'"):
+            if version.tags.get(MODEL_TAG) == model:
+                return str(version.version)
+        return None
+
+    def _new_version(
+        self, path: tuple[str, ...], name: str, folder: Path, tags: Mapping[str, str], example: Mapping[str, Any] | None
+    ) -> str:
+        from reactal.tracking.packaging import package
+
+        run_id = self.run_id(path)
+        with tempfile.TemporaryDirectory(prefix="reactal-model-") as scratch:
+            model = Path(scratch) / "model"
+            package(folder, model, example=example)
+            place = f"model-{tags[MODEL_TAG][:12]}" if MODEL_TAG in tags else "model"
+            self._client.log_artifacts(run_id, str(model), place)
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/{place}"
+        return str(self._client.create_model_version(name, source=source, run_id=run_id, tags=dict(tags)).version)
 
     def _experiment_id(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -194,6 +243,11 @@ def _artifact_folder(uri: str) -> str | None:
 def _name(text: str) -> str:
     """As MLflow allows names: letters, digits, and _ - . / space."""
     return re.sub(r"[^\w\-./ ]", "_", text, flags=re.ASCII)
+
+
+def model_name(campaign: str) -> str:
+    """What the registry calls a campaign's models."""
+    return _name(campaign).replace("/", "_")
 
 
 def _batches(entries: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
-from reactal.tracking.base import RunRef
+from reactal.tracking.base import DatasetRef, RunRef
 
 __all__ = ["NullTracker"]
 
@@ -32,7 +32,22 @@ class NullTracker:
     def close_run(self, run: RunRef, *, ok: bool) -> None:
         return None
 
-    def register(self, run: RunRef, *, name: str, folder: Path, alias: str, tags: Mapping[str, str]) -> None:
+    def use_dataset(self, run: RunRef, dataset: DatasetRef) -> None:
+        return None
+
+    def register(
+        self,
+        run: RunRef,
+        *,
+        name: str,
+        folder: Path,
+        alias: str,
+        tags: Mapping[str, str],
+        example: Mapping[str, Any] | None = None,
+    ) -> None:
+        return None
+
+    def registered(self, name: str, alias: str) -> None:
         return None
 
     def run_id(self, run: RunRef, *, patience: float = 0.0) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import mlflow.pyfunc
+import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
@@ -36,12 +39,16 @@ SIGNATURE = ModelSignature(
 )
 
 
-def package(potential: Path, destination: Path) -> None:
-    """`destination` (not there yet) becomes a folder that `mlflow.pyfunc.load_model` reads wherever reactal is installed."""
+def package(potential: Path, destination: Path, *, example: Mapping[str, Any] | None = None) -> None:
+    """`destination` (not there yet) becomes a folder that `mlflow.pyfunc.load_model` reads wherever reactal is installed.
+
+    `example` is a row of its input.
+    """
     mlflow.pyfunc.save_model(
         path=str(destination),
         python_model=str(Path(__file__).with_name("served.py")),
         artifacts={"potential": str(potential)},
         signature=SIGNATURE,
+        input_example=None if example is None else pd.DataFrame([dict(example)]),
         pip_requirements=[f"reactal=={reactal.__version__}"],
     )
