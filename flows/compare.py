@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect import Flow, flow
 
+from flows.naming import compare_run_name
 from reactal.comparison.request import Request
 from reactal.contest import ContestDriver, open_contest
 from tasks import comparing
@@ -16,7 +17,7 @@ from tasks.run_log import RunLog
 __all__ = ["compare", "compare_flow", "drive"]
 
 
-@flow(name="compare", flow_run_name="{request.out}", persist_result=False)
+@flow(name="compare", flow_run_name=compare_run_name, persist_result=False)
 def compare(request: Request) -> dict[str, Any]:
     """Compare strategies as asked, go on with it, or find that it is done."""
     with open_contest(request, progress=RunLog()) as driver:
@@ -28,7 +29,7 @@ def compare_flow(
 ) -> Flow[[Request], dict[str, Any]]:
     """The same flow for a comparison that is open already; `meanwhile` as in `flows.campaign`."""
 
-    @flow(name="compare", flow_run_name="{request.out}", persist_result=False)
+    @flow(name="compare", flow_run_name=compare_run_name, persist_result=False)
     def opened(request: Request) -> dict[str, Any]:  # noqa: ARG001 - the run's page shows it
         with meanwhile():
             return drive(driver)

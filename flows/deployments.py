@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import TerminationSignal
 from prefect.runner import Runner
-from prefect.schedules import Cron, Schedule
+from prefect.schedules import Cron, Interval, RRule, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.campaign import campaign
@@ -75,4 +76,12 @@ def _about(parameters: Mapping[str, Any], campaign_file: str) -> dict[str, Any]:
 
 
 def _schedule(entry: Mapping[str, Any]) -> Schedule:
-    return Cron(entry["cron"], timezone=entry.get("timezone"), active=entry.get("active", True))
+    """As Prefect's own files have it: `cron`, or `interval` in seconds from `anchor_date` on, or `rrule`."""
+    given = {"timezone": entry.get("timezone"), "active": entry.get("active", True)}
+    if "interval" in entry:
+        anchor = entry.get("anchor_date")
+        when = {} if anchor is None else {"anchor_date": datetime.fromisoformat(str(anchor))}
+        return Interval(timedelta(seconds=float(entry["interval"])), **when, **given)
+    if "rrule" in entry:
+        return RRule(entry["rrule"], **given)
+    return Cron(entry["cron"], **given)

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect import runtime
 
-__all__ = ["command_run_name", "flow_run_name", "journal_tag"]
+__all__ = ["command_run_name", "compare_run_name", "flow_run_name", "journal_tag"]
 
 
 def flow_run_name() -> str:
@@ -26,6 +26,11 @@ def command_run_name() -> str:
     request, flow = runtime.flow_run.parameters["request"], runtime.flow_run.flow_name
     subject = next(value for field in ("frames", "dataset", "model") if (value := _field(request, field)))
     return f"{flow} {Path(str(subject)).name} · {_now()}"
+
+
+def compare_run_name() -> str:
+    """The folder of the results, and the time: `compare compared · 2026-11-20 14:05`."""
+    return f"compare {Path(_field(runtime.flow_run.parameters['request'], 'out')).absolute().name} · {_now()}"
 
 
 def journal_tag(store: str, name: str) -> str:

@@ -53,7 +53,13 @@ class Range(_Section):
 
 
 class LocalCluster(_Section):
+    """Worker processes of this machine, as many as `resources.slots`, or as the work asks for."""
+
     kind: Literal["local"]
+    # neither is written where it is not set, so that files without them stay what they were
+    workers: Range | None = Field(default=None, exclude_if=lambda value: value is None)
+    memory: Memory | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Of one worker, which is replaced when it has used it up; what a label's program uses is limited by `resources`."""
 
 
 class ClusterAddress(_Section):
@@ -136,7 +142,7 @@ def refuse_unknown_words(section: Mapping[str, Any], source: str) -> None:
     for key, value in section.items():
         if key not in fields:
             raise ConfigError(f"{source}: unknown key cluster.{key}; {_nearest(key, fields, 'cluster.')}")
-        if fields[key].annotation is Range and isinstance(value, Mapping):
+        if fields[key].annotation in (Range, Range | None) and isinstance(value, Mapping):
             for name in set(value) - set(Range.model_fields):
                 near = _nearest(name, Range.model_fields, f"cluster.{key}.")
                 raise ConfigError(f"{source}: unknown key cluster.{key}.{name}; {near}")

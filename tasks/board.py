@@ -22,7 +22,7 @@ from reactal.campaign.state import CampaignState
 from reactal.cli.verdict import markdown
 from tasks.driver import Driver
 
-__all__ = ["Board", "artifact_key", "iteration_rows", "links", "share_done"]
+__all__ = ["Board", "artifact_key", "iteration_rows", "links", "share_done", "show_figure"]
 
 FIGURES = ("learning", "path")
 """Of a report, those that a run's page shows."""
@@ -61,7 +61,7 @@ class Board:
             create_link_artifact(link, link_text=text, key=f"{self._key}-{name}", description=f"{self._name}: {name}")
         if summary["report"] is not None and self._campaign.state.outcome is not None:
             for name in FIGURES:
-                _show_figure(Path(summary["report"]).parent / "figures" / f"{name}.svg", f"{self._key}-figure-{name}")
+                show_figure(Path(summary["report"]).parent / "figures" / f"{name}.svg", f"{self._key}-figure-{name}")
 
 
 def links(summary: dict[str, Any], state: CampaignState) -> dict[str, tuple[str, str]]:
@@ -80,7 +80,7 @@ def links(summary: dict[str, Any], state: CampaignState) -> dict[str, tuple[str,
     return found
 
 
-def _show_figure(file: Path, key: str) -> None:
+def show_figure(file: Path, key: str) -> None:
     """In the artifact itself, since no server offers the file to a browser."""
     if file.is_file() and file.stat().st_size <= LARGEST_FIGURE:
         data = base64.b64encode(file.read_bytes()).decode()

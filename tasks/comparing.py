@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 from prefect import task
@@ -10,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
 from reactal.contest import ContestDriver
-from tasks.board import artifact_key
+from tasks.board import artifact_key, show_figure
 from tasks.retrying import DELAY_FACTOR, JITTER, RETRIES, worth_retrying
 
 __all__ = ["compete", "conclude", "prepare", "starts"]
@@ -46,8 +47,11 @@ def compete(driver: ContestDriver) -> Found:
 
 @task(name="conclude", **_STEP)
 def conclude(driver: ContestDriver, found: Found) -> dict[str, Any]:
-    """Statistics, figure and table; the table is on the run's page, too."""
+    """Statistics, figure and table; they are on the run's page, too."""
     result = driver.conclude(found)
     table = (driver.folder / "comparison.md").read_text(encoding="utf-8")
     create_markdown_artifact(table, key=f"{artifact_key(driver.folder.absolute().name)}-comparison", description="comparison")
+    for file in map(Path, result["files"]):
+        if file.suffix == ".svg":
+            show_figure(file, f"{artifact_key(driver.folder.absolute().name)}-{artifact_key(file.stem)}-figure")
     return cast(dict[str, Any], result)

@@ -1,118 +1,145 @@
-"""`reactal up`: the pages of Prefect and MLflow, until Ctrl-C."""
+"""`reactal up`: Prefect's server with a worker, MLflow and a Dask cluster on this machine, until Ctrl-C."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from reactal.cli.output import JsonOption, announce, emit
+from reactal.cli.services import HOST, Service, announced, announced_by, free_port, services, stop, until_healthy
 
 __all__ = ["up"]
 
-HOST = "127.0.0.1"
-PREFECT_PORT, MLFLOW_PORT, DASK_PORT = 4200, 5000, 8787  # where people look; others where these are taken
-STOP_SECONDS = 10.0
+PREFECT_PORT, MLFLOW_PORT, DASK_PORT, DASHBOARD_PORT = 4200, 5000, 8786, 8787  # where people look; others where taken
 POLL_SECONDS = 0.3
+LOGS = "up"
+POOL = "reactal"
+WORKER_READY = "started!"  # what Prefect's worker says when it looks for runs
+Wanted = tuple[str, Sequence[str], str | None, str]
 
 
 def up(
     campaign: Annotated[
         Path | None, typer.Argument(metavar="[CAMPAIGN.yaml]", help="Whose runs; else those last at work below this folder.")
     ] = None,
+    stopping: Annotated[bool, typer.Option("--stop", help="End what another `reactal up` keeps for the same folder.")] = False,
+    worker: Annotated[
+        bool, typer.Option(help="A Prefect worker, which carries out what `reactal deploy --pool reactal` registers.")
+    ] = True,
+    dask: Annotated[bool, typer.Option(help="A Dask scheduler with workers, for `cluster: {kind: address, ...}`.")] = True,
+    slots: Annotated[int, typer.Option(min=0, help="Dask workers; 0: one for each core.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Show the pages of Prefect and MLflow until Ctrl-C.
+    """Prefect's server and worker, MLflow and Dask on this machine.
 
-    Runs that start meanwhile use this Prefect server; those of earlier days are still there.
+    Prints their links once all of them answer, and keeps them until Ctrl-C or `--stop`; ends with exit code 1 where one of them
+    ends by itself. All listen on loopback alone. Runs that start meanwhile use this Prefect server; those of earlier days are
+    still there.
 
-    [bold]Example[/bold]: reactal up sn2/campaign.yaml
+    [bold]Examples[/bold]
+
+      reactal up sn2/campaign.yaml
+
+      reactal up sn2/campaign.yaml --stop
+
+      reactal up --no-worker --no-dask      the pages alone
     """
-    from flows.server import LocalServer
     from reactal.cli.homes import reactal_folder
-    from reactal.tracking.mlflow import sqlite_uri
 
     folder = reactal_folder(campaign)
-    mlflow_port = free_port(MLFLOW_PORT)
-    tracking = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(folder / "mlflow")
-    (folder / "mlflow").mkdir(parents=True, exist_ok=True)
-    with (
-        LocalServer(folder / "prefect", schedules=True, port=free_port(PREFECT_PORT)) as prefect,
-        _mlflow(tracking, mlflow_port, folder / "mlflow") as mlflow,
-    ):
+    if stopping:
+        ended = stop(folder)
+        if json:
+            emit({"stopped": ended, "folder": folder})
+        else:
+            announce(f"stopped what was up for {folder}" if ended else f"nothing is up for {folder}")
+        return
+    if (there := announced_by(folder)) is not None:
+        announce("it is up already; `reactal up --stop` ends it")
+        _show(there["links"], json=json)
+        return
+    with _interrupts() as asked:
+        _keep(folder, asked, worker=worker, dask=dask, slots=slots, json=json)
+
+
+def _keep(folder: Path, asked: threading.Event, *, worker: bool, dask: bool, slots: int, json: bool) -> None:
+    from flows.server import LocalServer, client_environment
+
+    with ExitStack() as stack:
+        prefect = stack.enter_context(LocalServer(folder / "prefect", schedules=True, port=free_port(PREFECT_PORT)))
+        links: dict[str, str | None] = {"prefect": prefect.page}
+        wanted = [_mlflow(folder, links), *(_dask(links, slots or os.cpu_count() or 1) if dask else ())]
+        started = stack.enter_context(services(wanted, folder / LOGS))
         prefect.wait()
         prefect.publish()
-        links = {"prefect": prefect.page, "mlflow": f"http://{HOST}:{mlflow_port}", "dask": _dask(), "folder": str(folder)}
-        with suppress(KeyboardInterrupt), _interrupts() as asked:
+        if worker:
+            os.environ.update(client_environment(prefect.home), PREFECT_API_URL=prefect.api)
+            started += stack.enter_context(services([_worker(links)], folder / LOGS))
+        until_healthy(started, stopped=asked)
+        links["folder"] = str(folder)
+        stack.enter_context(announced(folder, links))
+        if not asked.is_set():
             _show(links, json=json)
-            while not asked.wait(POLL_SECONDS):
-                if mlflow.poll() is not None:
-                    announce(f"MLflow's page has ended by itself; see {folder / 'mlflow' / 'server.log'}")
-                    raise typer.Exit(1)
+        _watch(started, asked)
+
+
+def _watch(started: Sequence[Service], asked: threading.Event) -> None:
+    while not asked.wait(POLL_SECONDS):
+        for service in started:
+            if service.ended:
+                announce(f"{service.name} has ended by itself; see {service.log}")
+                raise typer.Exit(1)
+
+
+def _mlflow(folder: Path, links: dict[str, str | None]) -> Wanted:
+    from reactal.tracking.mlflow import sqlite_uri
+
+    (folder / "mlflow").mkdir(parents=True, exist_ok=True)
+    tracking = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(folder / "mlflow")
+    port = free_port(MLFLOW_PORT)
+    links["mlflow"] = page = f"http://{HOST}:{port}"
+    words = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1", "--backend-store-uri", tracking]
+    return "mlflow", words, f"{page}/health", ""
+
+
+def _dask(links: dict[str, str | None], slots: int) -> list[Wanted]:
+    """A scheduler and its workers, each with a nanny that replaces it when it dies."""
+    from reactal.labeling.cluster import WORKER_ARGUMENTS
+
+    port, dashboard = free_port(DASK_PORT), free_port(DASHBOARD_PORT)
+    address, page = f"tcp://{HOST}:{port}", f"http://{HOST}:{dashboard}"
+    links["dask"], links["scheduler"] = f"{page}/status", address
+    scheduler = ["distributed.cli.dask_scheduler", "--host", HOST, "--port", str(port), "--dashboard-address"]
+    workers = ["distributed.cli.dask_worker", address, "--host", HOST, "--nworkers", str(slots), *WORKER_ARGUMENTS]
+    return [
+        ("dask-scheduler", [*scheduler, f"{HOST}:{dashboard}"], f"{page}/health", ""),
+        ("dask-workers", [*workers, "--worker-port", "0", "--dashboard-address", f"{HOST}:0"], None, "Registered to"),
+    ]
+
+
+def _worker(links: dict[str, str | None]) -> Wanted:
+    links["worker"] = f"pool {POOL}"
+    return "worker", ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", POOL], None, WORKER_READY
 
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Set by Ctrl-C. Raised in the wrong moment, in a callback of the garbage collector, an interrupt would be lost."""
+    """Set by Ctrl-C and SIGTERM. Raised in a callback of the garbage collector, an interrupt would be lost."""
     asked = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def free_port(wanted: int) -> int:
-    """`wanted` if nobody has it, else any."""
-    for port in (wanted, 0):
-        with socket.socket() as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((HOST, port))
-            except OSError:
-                continue
-            return int(trial.getsockname()[1])
-    raise AssertionError("port 0 is any free one")
-
-
-@contextmanager
-def _mlflow(tracking: str, port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = ["-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1", "--backend-store-uri", tracking]
-    environ = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # else six processes more, for what nobody here uses
-    with (folder / "server.log").open("ab") as log:
-        # a session of its own: Ctrl-C reaches us, and we end all of its workers
-        process = subprocess.Popen([sys.executable, *command], stdout=log, stderr=log, start_new_session=True, env=environ)
-    try:
-        yield process
-    finally:
-        _end_group(process)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, number)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-
-
-def _dask() -> str | None:
-    """The dashboard of a cluster that is at work on this machine now, if it is where Dask puts it."""
-    with socket.socket() as trial:
-        trial.settimeout(0.5)
-        return f"http://{HOST}:{DASK_PORT}/status" if trial.connect_ex((HOST, DASK_PORT)) == 0 else None
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show(links: dict[str, str | None], *, json: bool) -> None:
@@ -121,6 +148,5 @@ def _show(links: dict[str, str | None], *, json: bool) -> None:
         sys.stdout.flush()
         return
     for name, link in links.items():
-        if link is not None:
-            announce(f"{name:8} {link}")
+        announce(f"{name:10} {link}")
     announce("Ctrl-C ends all of it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,16 @@ def _ahead(summary: Summary) -> list[tuple[str, str]]:
     pace = f"{duration(outlook['seconds_per_round'])} and {outlook['labels_per_round']:.0f} labels a round"
     if outlook["labels_per_hour"] is not None:
         pace += f", {outlook['labels_per_hour']:.0f} labels an hour while it labels"
-    end = f"at most {duration(outlook['seconds_left_at_most'])} at this pace, and less if it is verified before"
+    seconds = outlook["seconds_left_at_most"]
+    end = f"at most {duration(seconds)} at this pace, until {_clock(seconds)}, and less if it is verified before"
     return [("pace", pace), ("left", end)]
+
+
+def _clock(seconds: float) -> str:
+    """The time of day so many seconds from now, with the day where that is another."""
+    now = datetime.now().astimezone()
+    then = now + timedelta(seconds=seconds)
+    return f"{then:%H:%M}" if then.date() == now.date() else f"{then:%Y-%m-%d %H:%M}"
 
 
 def _places(summary: Summary) -> list[tuple[str, str]]:

@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reactal.clusters import Cluster, ClusterAddress, JobCluster, KubernetesCluster, NoCluster
+from reactal.clusters import Cluster, ClusterAddress, JobCluster, KubernetesCluster, LocalCluster, NoCluster
 from reactal.errors import ConfigError
 from reactal.labeling.base import LabelingResources
 from reactal.labeling.cluster import LOCAL, connect
+from reactal.labeling.growing import connect_growing, growth_of_workers
 from reactal.labeling.growth import Growth
 from reactal.labeling.jobs import connect_jobs, growth_by_jobs, require_batch_system, slots_of_a_job
 from reactal.labeling.kubernetes import connect_kubernetes, growth_by_pods, require_kubernetes
 from reactal.labeling.pool import slot_count
+from reactal.labeling.versions import require_same_versions
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,7 +26,8 @@ __all__ = ["connect_section", "growth_of", "require_cluster"]
 
 def require_cluster(section: Cluster, resources: LabelingResources) -> None:
     """`ConfigError` or `LabelerUnavailable` where this machine cannot start the cluster's workers."""
-    if resources.classes and isinstance(section, JobCluster | KubernetesCluster):
+    alike = isinstance(section, JobCluster | KubernetesCluster) or growth_of_workers(section) is not None
+    if resources.classes and alike:
         raise ConfigError(
             f"resources.classes: the workers of cluster.kind {section.kind} are all alike; set threads and memory_mib instead, "
             "or start workers of several classes yourself and give the address of their scheduler"
@@ -45,6 +48,10 @@ def connect_section(section: Cluster, resources: LabelingResources, folder: Path
             yield None
         case ClusterAddress(address=address):
             with connect(address, 0) as client:
+                require_same_versions(client)
+                yield client
+        case LocalCluster() if section.workers is not None or section.memory is not None:
+            with connect_growing(section, slot_count(resources)) as client:
                 yield client
         case JobCluster():
             with connect_jobs(section, resources.threads, folder) as client:
@@ -64,5 +71,7 @@ def growth_of(section: Cluster, resources: LabelingResources, folder: Path) -> G
             return growth_by_jobs(section, resources.threads, folder)
         case KubernetesCluster():
             return growth_by_pods(section)
+        case LocalCluster():
+            return growth_of_workers(section)
         case _:
             return None

@@ -36,7 +36,7 @@ class Lease:
         last = max(self._epochs(), default=0)
         if (holder := self.holder()) is not None:
             raise DriverConflict(
-                f"another driver (process {holder['pid']} on {holder['host']}) is at work on {self._prefix} in "
+                f"another driver (process {holder['pid']} on {holder['host'].partition('pid:')[0]}) is at work on {self._prefix} in "
                 f"{self._objects.url}; wait for it, or stop it and start again"
             )
         if not self._objects.put_if_absent(

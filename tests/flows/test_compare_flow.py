@@ -20,7 +20,7 @@ def test_a_comparison_is_a_flow_run(prefect: Api, tmp_path: Path) -> None:
     with using(prefect.url, prefect.environment):
         result = compare(asked)
     assert {tuple(curve["labels"]) for curve in result["curves"]} == {(6, 10, 14)}
-    (run,) = [run for run in prefect.ask("/flow_runs/filter", {}) if run["name"] == asked.out]
+    (run,) = [run for run in prefect.ask("/flow_runs/filter", {}) if run["name"].startswith(f"compare {Path(asked.out).name} · ")]
     assert run["state"]["type"] == "COMPLETED"
     assert {task["name"].rpartition("-")[0] for task in prefect.task_runs(run["id"])} == {
         "prepare",
@@ -28,4 +28,6 @@ def test_a_comparison_is_a_flow_run(prefect: Api, tmp_path: Path) -> None:
         "compete",
         "conclude",
     }
-    assert any("| farthest |" in artifact["data"] for artifact in prefect.artifacts(run["id"]))
+    shown = {artifact["key"]: str(artifact["data"]) for artifact in prefect.artifacts(run["id"])}
+    assert any("| farthest |" in data for data in shown.values())
+    assert any(key.endswith("-figure") and data.startswith("data:image/svg+xml") for key, data in shown.items())
