@@ -37,8 +37,8 @@ def lines(summary: Summary) -> list[tuple[str, str]]:
     rows = [("because", text) for text in summary.get("evidence") or () if summary["verdict"] != "verified"]
     for barrier in summary["barriers"]:
         rows += _barrier(barrier, summary["tolerance"], program)
-    rows += _labels(summary) + _arm(summary["random_arm"]) + _trust(summary["trust_region"])
     rows += _legs(summary)
+    rows += _labels(summary) + _arm(summary["random_arm"]) + _trust(summary["trust_region"])
     rows.append(("time", _time(summary["seconds"])))
     return rows + _cost(summary) + _ahead(summary) + _places(summary)
 
@@ -104,15 +104,6 @@ def _barrier(barrier: Mapping[str, Any], tolerance: Mapping[str, float], program
         yield "ways down", f"{program} agrees at {ways['points']} points within {worst:.2f} eV/Å and {off:.2f} kcal/mol"
 
 
-def _worst(barrier: Mapping[str, Any]) -> float:
-    return max(abs(float(barrier[name])) for name in ("error_kcal", "product_error_kcal"))
-
-
-def _held(value: float, limit: float, unit: str) -> str:
-    return f"({'≤' if value <= limit else 'not ≤'} {limit:g} {unit})"
-
-
-def _signed(value: float) -> str:
 def _legs(summary: Summary) -> list[tuple[str, str]]:
     """What each leg of a stepwise reaction came to, and the whole profile."""
     legs = summary.get("legs") or []
@@ -130,6 +121,15 @@ def _leg(leg: Mapping[str, Any]) -> str:
     return f"{said}: {leg['model_kcal']:.2f} kcal/mol on the model, {_signed(leg['error_kcal'])} of the reference"
 
 
+def _worst(barrier: Mapping[str, Any]) -> float:
+    return max(abs(float(barrier[name])) for name in ("error_kcal", "product_error_kcal"))
+
+
+def _held(value: float, limit: float, unit: str) -> str:
+    return f"({'≤' if value <= limit else 'not ≤'} {limit:g} {unit})"
+
+
+def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00"
 
 
