@@ -1,5 +1,6 @@
 """Labels in another electronic state than their neighbours: the energy between two geometries nearby is not what both gradients
-say, or the spin jumps. The higher of the two is suspected; computed again from the other's orbitals, it is found out or stands.
+say, or the spin jumps. The higher of the two is suspected, or where the energies fit the one whose spin is less like those around
+it; computed again from the other's orbitals, it is found out or stands.
 
 A true crossing of states looks the same from one side, so nothing is decided here without a calculation.
 """
@@ -31,21 +32,23 @@ Kind = tuple[tuple[int, ...], int, int]
 class Doubt:
     """A label and the neighbour, at `distance` (angstrom, root mean square over the atoms), that speaks against its state.
 
-    `unexplained` is how much higher its energy is than the two gradients say, in eV."""
+    `unexplained` is how much higher its energy is than the two gradients say, in eV; `jump` how far apart their <S^2> are."""
 
     entry: LabelEntry
     neighbour: LabelEntry
     distance: float
     unexplained: float
+    jump: float = 0.0
 
     @property
     def key(self) -> str:
         return self.entry.structure.key
 
     def __str__(self) -> str:
+        spin = f", <S^2> {self.jump:.2f} apart" if self.jump > SPIN_JUMP else ""
         return (
             f"{self.unexplained:.3f} eV higher than its neighbour {self.neighbour.structure.key[:12]} explains, "
-            f"{self.distance:.3f} Å away"
+            f"{self.distance:.3f} Å away{spin}"
         )
 
 
@@ -63,8 +66,10 @@ def doubts(entries: Sequence[LabelEntry], *, within: float = NEARBY) -> list[Dou
     """One for each suspected label, with its nearest witness; the labels of one theory, failures left out."""
     found: dict[str, Doubt] = {}
     for same in _by_kind(entries).values():
-        for one, other, distance in _neighbours(same, within):
-            doubt = _doubt(one, other, distance)
+        pairs = list(_neighbours(same, within))
+        usual = _usual_spins(pairs)
+        for one, other, distance in pairs:
+            doubt = _doubt(one, other, distance, usual)
             if doubt is not None and (doubt.key not in found or distance < found[doubt.key].distance):
                 found[doubt.key] = doubt
     return sorted(found.values(), key=lambda doubt: -doubt.unexplained)
@@ -101,7 +106,20 @@ def _neighbours(entries: Sequence[LabelEntry], within: float) -> Iterator[tuple[
         yield entries[i], entries[j], float(np.linalg.norm(rows[i] - rows[j]) / scale)
 
 
-def _doubt(one: LabelEntry, other: LabelEntry, distance: float) -> Doubt | None:
+def _usual_spins(pairs: Sequence[tuple[LabelEntry, LabelEntry, float]]) -> Mapping[str, float]:
+    """The median <S^2> of each label's neighbours."""
+    spins: dict[str, list[float]] = defaultdict(list)
+    for one, other, _ in pairs:
+        spins[one.structure.key].append(_spin(other))
+        spins[other.structure.key].append(_spin(one))
+    return {key: float(np.median(some)) for key, some in spins.items()}
+
+
+def _spin(entry: LabelEntry) -> float:
+    return _label(entry).s_squared or 0.0
+
+
+def _doubt(one: LabelEntry, other: LabelEntry, distance: float, usual_spins: Mapping[str, float]) -> Doubt | None:
     if _label(one).energy < _label(other).energy:
         one, other = other, one
     higher, lower = _label(one), _label(other)
@@ -109,8 +127,15 @@ def _doubt(one: LabelEntry, other: LabelEntry, distance: float) -> Doubt | None:
     explained = -0.5 * float(((higher.forces + lower.forces) * step).sum())
     unexplained = higher.energy - lower.energy - explained
     allowed = UNEXPLAINED * HARTREE + CUBIC * (HARTREE / BOHR**3) * float((step**2).sum()) ** 1.5
-    jump = abs((higher.s_squared or 0.0) - (lower.s_squared or 0.0))
-    return Doubt(one, other, distance, unexplained) if unexplained > allowed or jump > SPIN_JUMP else None
+    jump = abs(_spin(one) - _spin(other))
+    if unexplained > allowed:
+        return Doubt(one, other, distance, unexplained, jump)
+    if jump <= SPIN_JUMP:
+        return None
+    strange = [abs(_spin(entry) - usual_spins[entry.structure.key]) for entry in (one, other)]
+    if strange[1] > strange[0]:
+        return Doubt(other, one, distance, -unexplained, jump)
+    return Doubt(one, other, distance, unexplained, jump)
 
 
 def _step(before: Structure, after: Structure) -> Floats:

@@ -42,8 +42,34 @@ def test_the_higher_of_two_that_do_not_fit_is_suspected() -> None:
 
 
 def test_a_jump_of_the_spin_is_suspected() -> None:
-    path = [on_a_spring(0.03 * number, spin=1.7 if number == 4 else 0.75) for number in range(6)]
-    assert path[4] in [doubt.entry for doubt in doubts(path)] or len(doubts(path)) == 2
+    for at in range(6):
+        path = [on_a_spring(0.03 * number, spin=1.7 if number == at else 0.75) for number in range(6)]
+        (doubt,) = doubts(path)
+        assert doubt.entry is path[at]
+        assert doubt.jump == pytest.approx(0.95)
+        assert "<S^2> 0.95 apart" in str(doubt)
+    assert len(doubts(path[-2:])) == 1, "of two alone the higher"
+
+
+@pytest.mark.psi4
+def test_a_restricted_solution_among_broken_ones_is_told_by_its_spin() -> None:
+    """H2 beyond its instability: unrestricted orbitals that follow it, but for one label; its energy is too high as well."""
+    bonds = [1.7 + 0.03 * number for number in range(6)]
+    path = [Structure.from_symbols("HH", [[0.0, 0.0, 0.0], [0.0, 0.0, bond]]) for bond in bonds]
+    followed, as_found = (
+        Psi4Labeler(Theory.parse("hf/6-31g", keywords={"reference": "uhf", "stability_analysis": how}))
+        for how in ("follow", "none")
+    )
+    found = [(as_found if number == 3 else followed).compute(structure) for number, structure in enumerate(path)]
+    followed.close()
+    as_found.close()
+    entries = [LabelEntry(structure, label) for structure, label in zip(path, found, strict=True)]
+    spins = [label.s_squared for label in found if isinstance(label, Label)]
+    assert spins[3] == pytest.approx(0.0, abs=1e-6)
+    assert min(spin or 0.0 for number, spin in enumerate(spins) if number != 3) > 0.1
+    (doubt,) = doubts(entries)
+    assert doubt.entry is entries[3]
+    assert doubt.jump > 0.1
 
 
 def test_what_lies_far_apart_is_not_compared() -> None:
