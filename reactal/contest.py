@@ -70,6 +70,9 @@ class ContestDriver:
         comparison = self.contest.conclude(found, target=self.request.target)
         title = f"{Path(self.request.pool).name}: which labels to buy"
         told = self._told(comparison)
+        material = self.contest.material
+        digest = self.contest.plan.digest(material.pool, material.test)
+        self.contest.shown.material(digest, training=material.pool, test=material.test)
         files = {"table": self.folder / "comparison.md", "numbers": self.folder / "comparison.json"}
         files["table"].write_text(markdown(comparison, title=title, notes=self._notes()), encoding="utf-8")
         files["numbers"].write_text(json.dumps(plain(told), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -164,7 +167,8 @@ class _Parts:
 
         if self.tracking.startswith("sqlite"):
             _make(self._folder / HOME / "mlflow")
-        tracker = MlflowTracker(self.tracking, "reactal-compare", scope=str(self._folder.absolute()))
+        unsent = self._folder / HOME / "mlflow" / "unsent"
+        tracker = MlflowTracker(self.tracking, "reactal-compare", scope=str(self._folder.absolute()), unsent=unsent)
         self._stack.callback(tracker.close)
         return tracker
 

@@ -6,15 +6,21 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Protocol, final
 
+from reactal.chem import Frames
 from reactal.comparison.chain import Chain
 from reactal.comparison.outcome import Comparison
 from reactal.comparison.records import ALL, Errors, RoundRecord, Rounds, chain_prefix
 from reactal.store.objects import ObjectStore
-from reactal.tracking.base import Tracker
+from reactal.store.opening import url_below
+from reactal.tracking.base import DatasetRef, DatasetTracker, Tracker
 
-__all__ = ["Shown"]
+__all__ = ["Listener", "Shown"]
+
+
+class Listener(Tracker, DatasetTracker, Protocol):
+    """A tracker that knows data sets, too."""
 
 
 @final
@@ -26,7 +32,7 @@ class Shown:
     told again.
     """
 
-    tracker: Tracker
+    tracker: Listener
     objects: ObjectStore
     name: str
     place: str
@@ -37,6 +43,14 @@ class Shown:
         """The comparison's own run."""
         plan = chains[0].plan
         self.tracker.open_run((self.name,), tags={"comparison": chains[0].digest}, params=plan.told())
+
+    def material(self, digest: str, **sets: Frames) -> None:
+        """What was chosen from, and what was tested on."""
+        run = self.tracker.open_run((self.name,), tags={}, params={})
+        url = url_below(self.objects.url, f"comparisons/{digest}/material.json")
+        for what, frames in sets.items():
+            name = f"{self.name} {what}"
+            self.tracker.use_dataset(run, DatasetRef(name, digest, url, len(frames), len(frames.numbers), what))
 
     def chain(self, chain: Chain, records: Sequence[RoundRecord]) -> None:
         """A chain that is finished; what was told before is not told again."""
