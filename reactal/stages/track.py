@@ -71,9 +71,9 @@ def publish(tracker: Publisher, bench: Bench, state: CampaignState, *, report: M
     assert state.trained is not None  # there is a model to publish
     more = {"outcome": str(state.outcome), "labels": str(state.labels_asked)}
     tags = lineage(bench, state.trained.model, dataset=state.trained.dataset, **more)
-    tracker.register(
-        root, name=bench.config.name, folder=model, alias=alias, tags=tags, example=example_row(bench.config.ends[0])
-    )
+    example = example_row(bench.config.ends[0])
+    tracker.register(root, name=bench.config.name, folder=model, alias=alias, tags=tags, example=example)
+    tracker.close_run(root, ok=True)  # what was logged after its end had opened it again
 
 
 def lineage(bench: Bench, model: str, *, dataset: int | None, **more: str) -> dict[str, str]:
