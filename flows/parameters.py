@@ -26,7 +26,15 @@ Store = Annotated[
         description="A folder, or s3://bucket/prefix?endpoint=https://host; credentials from outside.",
     ),
 ]
-Minutes = Annotated[float | None, Field(gt=0, title="Time limit", description="Minutes, after which it is stopped. Empty: none.")]
+Minutes = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        title="Time limit",
+        description="Minutes, after which it is stopped. Empty: none.",
+        json_schema_extra={"position": 99},  # the last on the page
+    ),
+]
 
 
 class _Form(BaseModel):

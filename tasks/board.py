@@ -26,6 +26,7 @@ __all__ = ["Board", "artifact_key", "iteration_rows", "links", "share_done", "sh
 
 FIGURES = ("learning", "path")
 """Of a report, those that a run's page shows."""
+PAPER = '<rect width="100%" height="100%" fill="white"/>'
 LARGEST_FIGURE = 300_000  # bytes; it lies in Prefect's database
 
 
@@ -83,7 +84,9 @@ def links(summary: dict[str, Any], state: CampaignState) -> dict[str, tuple[str,
 def show_figure(file: Path, key: str) -> None:
     """In the artifact itself, since no server offers the file to a browser."""
     if file.is_file() and file.stat().st_size <= LARGEST_FIGURE:
-        data = base64.b64encode(file.read_bytes()).decode()
+        # drawn for white paper, and without one: the page may be dark
+        drawing = re.sub(r"(<svg\b[^>]*>)", rf"\1{PAPER}", file.read_text(encoding="utf-8"), count=1)
+        data = base64.b64encode(drawing.encode()).decode()
         create_image_artifact(f"data:image/svg+xml;base64,{data}", key=key, description=file.stem)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -49,6 +50,6 @@ def test_many_alike_are_said_once() -> None:
 def test_a_real_cluster_agrees_until_something_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with local_cluster(1) as cluster, Client(cluster, set_as_default=False) as client:
         require_same_versions(client)
-        monkeypatch.setattr("reactal.__version__", "9.9.9")
+        monkeypatch.setattr("distributed.versions._version_cached", lambda name: "9.9.9" if name == "reactal" else version(name))
         with pytest.raises(LabelerUnavailable, match=r"reactal 0\.\S+ on .*, 9\.9\.9 here; install the same there"):
             require_same_versions(client)
