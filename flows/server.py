@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import final
 
 from reactal.errors import ReactalError
+from reactal.secrecy import refuse_credentials
 
 __all__ = ["LocalServer", "ServerFailed", "client_environment", "configured_url", "published_url", "using"]
 
@@ -129,7 +130,8 @@ def configured_url() -> str | None:
     os.environ.update(_QUIET)
     from prefect.settings import get_current_settings
 
-    return get_current_settings().api.url
+    url = get_current_settings().api.url
+    return None if url is None else refuse_credentials(url, of="PREFECT_API_URL")
 
 
 def published_url(home: Path) -> str | None:

@@ -13,6 +13,7 @@ from reactal.config import CampaignConfig
 from reactal.errors import ConfigError
 from reactal.labeling.base import LabelingResources, LabelPool, SizeRule, SlotKind
 from reactal.progress import Progress
+from reactal.secrecy import refuse_credentials
 from reactal.sections import BAND
 from reactal.stages.bench import Bench
 from reactal.store.labels import LabelStore
@@ -160,7 +161,8 @@ class Workshop:
         """The tracking server, else a database of its own beside the store."""
         import os
 
-        given = self.config.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        told = refuse_credentials(os.environ.get("MLFLOW_TRACKING_URI", ""), of="MLFLOW_TRACKING_URI")
+        given = self.config.tracking.uri or told
         return given or f"sqlite:///{local_folder(self.config) / 'mlflow' / 'mlflow.db'}"
 
     def show_metrics(self, state: Callable[[], CampaignState]) -> None:

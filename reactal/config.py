@@ -22,6 +22,7 @@ from reactal.explorers import Explorers
 from reactal.learning import Training
 from reactal.monitoring import Monitoring
 from reactal.resources import Resources
+from reactal.secrecy import scrubbed
 from reactal.sections import (
     Breaker,
     Budget,
@@ -207,7 +208,7 @@ def resolve(given: Mapping[str, Any], *, base: Path, source: str) -> CampaignCon
         # the second word of a place in a section of several kinds is the kind
         place = [part for at, part in enumerate(first["loc"]) if at != 1 or first["loc"][0] not in ("cluster", "tracking")]
         where = ".".join(map(str, place))
-        raise ConfigError(f"{source}: {where}: {first['msg']} (given: {str(first.get('input'))[:60]})") from error
+        raise ConfigError(f"{source}: {where}: {first['msg']} (given: {scrubbed(str(first.get('input')))[:60]})") from error
     config.theory.theory()
     check_ends(*config.ends)
     return config

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from reactal.chem import Theory
+from reactal.secrecy import check_no_credentials
 
 __all__ = [
     "ACQUISITIONS",
@@ -200,7 +201,7 @@ class Breaker(Section):
 
 class MlflowTracking(Section):
     kind: Literal["mlflow"]
-    uri: str | None = None
+    uri: Annotated[str | None, AfterValidator(check_no_credentials)] = None
     experiment: str = "reactal"
 
 

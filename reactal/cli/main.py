@@ -37,6 +37,7 @@ from reactal.cli.tune import tune
 from reactal.cli.up import up
 from reactal.cli.validate import validate
 from reactal.errors import ReactalError
+from reactal.secrecy import scrubbed
 
 __all__ = ["app", "invoke", "main"]
 
@@ -117,7 +118,7 @@ def _usage(error: BaseException) -> str:
 
 
 def _failed(text: str, *, code: int, kind: str, as_json: bool, prefix: str = "error: ") -> int:
-    sentence = " ".join(text.split())
+    sentence = scrubbed(" ".join(text.split()))
     if as_json:
         sys.stdout.write(json.dumps({"error": sentence, "kind": kind, "exit_code": code}, ensure_ascii=False) + "\n")
     sys.stderr.write(f"{prefix}{sentence}\n")
@@ -126,7 +127,7 @@ def _failed(text: str, *, code: int, kind: str, as_json: bool, prefix: str = "er
 
 def _keep_traceback() -> str:
     with tempfile.NamedTemporaryFile("w", prefix="reactal-", suffix=".log", delete=False, encoding="utf-8") as file:
-        file.write(traceback.format_exc())
+        file.write(scrubbed(traceback.format_exc()))
     return file.name
 
 

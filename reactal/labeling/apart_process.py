@@ -18,6 +18,7 @@ from reactal.chem import FailureKind
 from reactal.errors import LabelerUnavailable, ReactalError
 from reactal.labeling.base import LabelingResources
 from reactal.labeling.scratch import ScratchFolder
+from reactal.secrecy import without_secrets
 
 __all__ = ["ApartProcess", "ChildFailed"]
 
@@ -113,7 +114,7 @@ def _environment(resources: LabelingResources) -> dict[str, str]:
     """Ours, with this very reactal on the path, and the threads it may use."""
     here = str(Path(reactal.__file__).parents[1])
     path = os.pathsep.join(part for part in (here, os.environ.get("PYTHONPATH", "")) if part)
-    return {**os.environ, "PYTHONPATH": path, **dict.fromkeys(THREADS, str(resources.threads))}
+    return {**without_secrets(os.environ), "PYTHONPATH": path, **dict.fromkeys(THREADS, str(resources.threads))}
 
 
 def _forward(lines: IO[bytes], to: queue.Queue[bytes]) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reactal.errors import LabelerUnavailable
+from reactal.secrecy import without_secrets
 
 __all__ = ["PSI4_VARIABLE", "Psi4Install", "find_psi4"]
 
@@ -48,7 +49,7 @@ class Psi4Install:
 
         PYTHONHOME and the caller's own PYTHONPATH are dropped: they belong to another interpreter.
         """
-        environment = {key: value for key, value in base.items() if key not in {"PYTHONHOME", "PYTHONPATH"}}
+        environment = {key: value for key, value in without_secrets(base).items() if key not in {"PYTHONHOME", "PYTHONPATH"}}
         if self.module_dir is not None:
             environment["PYTHONPATH"] = str(self.module_dir)
         return environment

@@ -9,6 +9,7 @@ from typing import final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from reactal.errors import InputError
+from reactal.secrecy import refuse_credentials
 from reactal.store.keys import is_key
 
 __all__ = ["S3Location"]
@@ -54,6 +55,7 @@ class S3Location:
         endpoint = options.get("endpoint")
         if endpoint is not None and urlsplit(endpoint).scheme not in ("http", "https"):
             raise InputError(f"the endpoint {endpoint!r} in the store's URL must start with http:// or https://")
+        refuse_credentials(endpoint or "", of="the endpoint in the store's URL")
         _check_guards(options)
         return cls(parts.netloc, prefix, **options)
 
