@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
+from urllib.parse import quote
 
 from reactal.chem import Structure
 from reactal.config import CampaignConfig
@@ -145,13 +146,25 @@ class Workshop:
             return self.tracker
         return self._mlflow(f"{self.config.tracking.experiment}-nights")
 
+    def send_unsent(self) -> None:
+        """What MLflow did not take of this campaign earlier goes there now, if it is back; else nothing is started."""
+        if self.config.tracking.kind != "none" and any(self._unsent(self.config.tracking.experiment).glob("[0-9]*")):
+            self.tracker.send()
+            self.tracker.flush()
+
+    def _unsent(self, experiment: str) -> Path:
+        return local_folder(self.config) / "mlflow" / "unsent" / quote(experiment, safe="") / self.config.name
+
     def _mlflow(self, experiment: str) -> MlflowTracker:
         """What MLflow did not take lies beside its database, and goes there when it is back."""
         from reactal.tracking.mlflow import MlflowTracker
 
-        unsent = local_folder(self.config) / "mlflow" / "unsent" / experiment / self.config.name
         tracker = MlflowTracker(
-            self.tracking_uri, experiment, scope=self.config.store, unsent=unsent, watch_machine=WATCH_SECONDS
+            self.tracking_uri,
+            experiment,
+            scope=self.config.store,
+            unsent=self._unsent(experiment),
+            watch_machine=WATCH_SECONDS,
         )
         self._stack.callback(tracker.close)
         return tracker

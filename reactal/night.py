@@ -35,6 +35,7 @@ from reactal.refinement.decide import (
     fold,
 )
 from reactal.refinement.events import Concluded, Event, Outcome, parse_event
+from reactal.refinement.figure import draw
 from reactal.refinement.gathering import gather
 from reactal.refinement.labelling import keep, label_portion
 from reactal.refinement.measuring import judge
@@ -273,7 +274,8 @@ class Night:
         if step.outcome is Outcome.PROMOTED and state.taught is not None:
             self._standing.promote(state.taught.model, before=before, night=self.name, since=self._time())
             return Concluded(outcome=step.outcome, why=step.why, champion=state.taught.model)
-        self._standing.point(before, alias=CHAMPION)
+        if self._standing.champion() is None:
+            self._standing.point(before, alias=CHAMPION)
         if state.taught is not None:
             self._standing.point(state.taught.model, alias=CHALLENGER)
         return Concluded(outcome=step.outcome, why=step.why, champion=before)
@@ -284,16 +286,15 @@ class Night:
     def _write_report(self) -> dict[str, Path]:
         """The page as Markdown and HTML and the summary as JSON, in the local folder and in the store."""
         state, name = self._state, self.config.name
-        texts = (
-            self.page(),
-            as_html(name, state, self._facts()),
-            json.dumps(summary(name, state), indent=1, ensure_ascii=False) + "\n",
-        )
+        numbers = json.dumps(summary(name, state), indent=1, ensure_ascii=False) + "\n"
+        texts = (self.page(), as_html(name, state, self._facts()), numbers)
         self.folder.mkdir(parents=True, exist_ok=True)
         for file, text in zip(FILES, texts, strict=True):
             (self.folder / file).write_text(text, encoding="utf-8")
             self._objects.put(f"{self._prefix}/{self.name}/{file}", text.encode())
-        return {"report": self.folder / FILES[1], "summary": self.folder / FILES[0], "numbers": self.folder / FILES[2]}
+        drawn = draw(state.judged.groups, self.folder, title=f"{name}, night {self.name}") if state.judged else []
+        files = dict(zip(("summary", "report", "numbers"), (self.folder / file for file in FILES), strict=True))
+        return {**files, **{f"figures/{file.suffix[1:]}": file for file in drawn}}
 
     def _facts(self) -> dict[str, str]:
         kept, name = self._state.kept, self.config.name

@@ -102,6 +102,8 @@ class Campaign:
             self.carry_out(action)
         if self.finished and not (self.folder / "report.json").is_file():  # killed between the last event and its report
             self._report()
+        if self.finished and not self._driving:
+            self._workshop.send_unsent()
         return self.summary()
 
     def begin(self) -> None:

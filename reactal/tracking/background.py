@@ -60,7 +60,7 @@ class Aside:
             thread.join(patience)
         elif not self._warned:
             self._warned = True
-            log.warning("%s did not finish within %.0f s; its last entries are lost", self._what, patience)
+            log.warning("%s did not finish within %.0f s; its last entries may be lost", self._what, patience)
 
     def _work(self) -> None:
         while (entry := self._jobs.get()) is not None:
@@ -84,5 +84,5 @@ class Aside:
             self._failed_at = time.monotonic()
             if not self._warned:
                 self._warned = True
-                log.warning("%s is not kept (%s: %s); the campaign goes on without", self._what, type(error).__name__, error)
+                log.warning("%s is interrupted (%s: %s); the campaign goes on", self._what, type(error).__name__, error)
             log.debug("dropped", exc_info=True)

@@ -110,9 +110,14 @@ class MlflowTracker:
     def registered(self, name: str, alias: str) -> Registered | None:
         """The version behind the alias; None where there is none. `TrackerUnavailable` where MLflow does not answer, or has not
         been told all that it is to know."""
+        self.send()
         if not self.flush() or self.unsent:
             raise TrackerUnavailable(f"MLflow at {self.uri} has not taken all that it was told yet; look whether it is there")
         return self._opened().registered(name, alias)
+
+    def send(self) -> None:
+        """What waits since an earlier process goes to MLflow now, if it is back."""
+        self._aside.submit(self._send_all)
 
     @property
     def unsent(self) -> int:

@@ -47,6 +47,9 @@ class NullTracker:
     ) -> None:
         return None
 
+    def send(self) -> None:
+        return None
+
     def registered(self, name: str, alias: str) -> None:
         return None
 

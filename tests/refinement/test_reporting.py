@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from reactal.refinement.decide import NightState, fold
 from reactal.refinement.events import Arrival, Concluded, Gathered, Group, Judged, Opened, Outcome
+from reactal.refinement.figure import draw
 from reactal.refinement.judging import ALL, BARRIER, ENERGY, FORCE
 from reactal.refinement.plan import Tonight
 from reactal.refinement.reporting import as_html, markdown, night_metrics, summary
@@ -57,6 +60,14 @@ def test_metrics_have_the_names_of_campaigns_and_comparisons() -> None:
     assert found["force_mae/product basin"] == 0.09
     assert found["barrier_error_kcal"] == 0.3 and found["energy_mae"] == 0.01
     assert found["change_force_mae_high"] == -0.05
+
+
+def test_the_figure_shows_every_group_of_forces(tmp_path: Path) -> None:
+    png, svg = draw(GROUPS, tmp_path, title="sn2, night 2026-11-21")
+    assert png.read_bytes().startswith(b"\x89PNG")
+    text = svg.read_text()
+    assert "all tests (9)" in text and "region product basin (3)" in text and "barrier" not in text
+    assert draw((), tmp_path, title="nothing was judged") == []
 
 
 def test_the_summary_is_one_object() -> None:
