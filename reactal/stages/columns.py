@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import final
 
@@ -48,6 +48,13 @@ class ByStrategy:
             if getattr(before, name) is not None
         }
         return Known(**both)
+
+    def strategy_after(self, rows: list[int]) -> Strategy:
+        """With what these rows, labelled in the same batch, leave of its budget."""
+        budget, cost = self.strategy.budget, self.candidates.cost
+        if budget is None or cost is None or not rows:
+            return self.strategy
+        return replace(self.strategy, budget=max(0.0, budget - float(cost[rows].sum())))
 
 
 def by_strategy(bench: Bench, state: CampaignState, pool: Frames, dataset: Frames) -> ByStrategy | None:
@@ -125,5 +132,5 @@ def _progress(bench: Bench, state: CampaignState, pool: Frames) -> Floats:
 def _cost(bench: Bench, pool: Frames) -> Floats:
     """Core-seconds of each label (n,), learnt from those in the store."""
     model = learnt_from(bench.labels, bench.theory)
-    threads = bench.config.resources.threads
-    return np.asarray([threads * model.seconds(structure) for structure in pool.structures()])
+    threads = bench.config.resources.threads_for
+    return np.asarray([threads(len(structure)) * model.seconds(structure) for structure in pool.structures()])

@@ -130,7 +130,7 @@ class _Picks:
             self._select(among, count=count, random_share=0.0, arm=ACTIVE)
             return
         found = select_by(
-            self._by.strategy,
+            self._by.strategy_after(self._rows),
             self._pool[among],
             self._by.candidates[among],
             dataset=self._known(),

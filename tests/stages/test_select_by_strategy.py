@@ -12,9 +12,10 @@ from reactal.assembly import Workshop
 from reactal.campaign.decide import Select
 from reactal.campaign.events import Trained
 from reactal.campaign.state import CampaignState
-from reactal.chem import Frames
+from reactal.chem import Attempt, Frames, Label
 from reactal.config import load_config
 from reactal.errors import ConfigError
+from reactal.labeling.cost import learnt_from
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.committee import Committee
 from reactal.potentials.export import save_committee
@@ -35,6 +36,7 @@ from tests.stages.test_calibrate import points
 from tests.stages.test_select import candidates
 
 SIZE = 10
+SECONDS = 2.0
 NAMES = sorted({*ACQUISITIONS, *CHOOSERS[1:], "entropy+lcmd"})
 Choose = Callable[..., tuple[Frames, dict[str, int]]]
 
@@ -129,6 +131,22 @@ def test_a_label_of_the_store_stands_in_for_what_is_nearly_the_same(choose: Choo
     assert len({batch.structure(row).key for row in range(SIZE)}) == SIZE
     changed = batch.extra["arm"] == "active"
     assert (batch.energy[changed] != plain.energy[changed]).all()
+
+
+def test_a_budget_holds_for_the_whole_batch_by_what_labels_have_taken(choose: Choose, bench: Bench) -> None:
+    """The tests and the random arm are five; the store's labels of these atoms say what each costs."""
+    for number in range(4):
+        other, attempt = moved(SADDLE, 0.4 + 0.01 * number), Attempt(seconds=SECONDS)
+        bench.labels.put(Label(other.key, bench.theory.fingerprint, -1.0, np.zeros((3, 3)), attempts=(attempt,)), other)
+    choose("disagreement", candidates())  # whatever else such a campaign has labelled is in the store now
+    each = learnt_from(bench.labels, bench.theory).seconds(SADDLE)
+    for strategy in ("disagreement", "mixed"):
+        arms = [
+            choose(strategy, candidates(), per_cost=True, budget=labels * each)[0].extra["arm"].tolist()
+            for labels in (SIZE + 0.5, 7.5, 1.0)
+        ]
+        assert [some.count("active") for some in arms] == [5, 2, 0]
+        assert all(some.count("random") == 2 for some in arms)
 
 
 def test_what_a_round_has_yielded(bench: Bench) -> None:
