@@ -20,7 +20,7 @@ MOST_ROWS = 40
 NARROWEST = 60  # characters that a line is folded to at least
 GAP = 2  # characters between two columns
 WORDS = 24  # characters that a column of words may be narrowed to
-SHOWN_EVIDENCE = 3  # sentences; all are in --json
+SHOWN_EVIDENCE = 4  # sentences; all are in --json
 INDENT = " " * 14
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from reactal.potentials.base import Potential
 from reactal.potentials.curvature import curvature
 from reactal.progress import Progress
 from reactal.sections import Goals
+from reactal.stages.stiffness_errors import reasons
 from reactal.validation.base import Findings, Geometry
 from reactal.validation.thermochemistry import Rates, StationaryPoint, rates
 from reactal.validation.verdicts import frequency_outcome
@@ -31,10 +33,15 @@ SHOWN = 0.4  # angstrom that the atom which moves most is moved by in a picture 
 
 
 def check_vibrations(
-    potential: Potential, points: Sequence[Named], goals: Goals, *, labelled: Sequence[StationaryPoint | str] = ()
+    potential: Potential,
+    points: Sequence[Named],
+    goals: Goals,
+    *,
+    labelled: Sequence[StationaryPoint | str] = (),
+    training: Frames | None = None,
 ) -> Findings:
     """At named stationary points; reactant, saddle, product in this order have rates. `labelled`: the same from the reference, or
-    a sentence on why there is none."""
+    a sentence on why there is none; `training`: what the model was trained on."""
     energies = potential.predict(Frames.of([structure for _, structure in points])).energy
     pairs = []
     for i, (name, structure) in enumerate(points):
@@ -44,9 +51,10 @@ def check_vibrations(
             return Findings((frequency_outcome([], goals, missing=f"the model gives no finite force near the {name}"),))
         model = point_of(structure, float(energies[i]), curved)
         pairs.append(Pair(name, model, there if isinstance(there, StationaryPoint) else None))
-    reasons = [text for text in labelled if isinstance(text, str)]
-    missing = reasons[0] if reasons else "no Hessian was asked of the reference; --label computes them"
+    failed = [text for text in labelled if isinstance(text, str)]
+    missing = failed[0] if failed else "no Hessian was asked of the reference; --label computes them"
     outcome = frequency_outcome([error for pair in pairs for error in pair.errors], goals, missing=missing)
+    outcome = replace(outcome, evidence=reasons(potential, pairs, training))
     tables = [frequency_table(pairs), thermochemistry_table(pairs, temperature=TEMPERATURES[0])]
     if len(pairs) == 3:
         found = [row for whose in ("model", "reference") for row in _rates(pairs, whose)]

@@ -16,6 +16,7 @@ from reactal.validation.kept import ValidationStore
 
 __all__ = ["charts", "exhibits", "goals", "tables", "validations"]
 
+SENTENCES = 4  # of evidence beside a goal; all are in the validation's own file
 _KINDS = {"minimum": "Validated minima", "saddle": "Validated saddles", "worst": "Worst validated", "path": "Validated paths"}
 
 
@@ -32,7 +33,7 @@ def goals(found: Sequence[Validation]) -> tuple[Goal, ...]:
             f"{_figures(one.value)}{f' {one.unit}' if one.unit and one.value is not None else ''}",
             one.goal,
             str(one.verdict),
-            one.why,
+            "; ".join((one.why, *one.evidence[:SENTENCES])),
         )
         for validation in found
         for one in validation.outcomes

@@ -187,7 +187,7 @@ def _barrier(bench: Bench, state: CampaignState, subject: Subject, *, refine: bo
     bench.progress.begin("refine")
     hessian, ends = curvature(subject.potential, points[1]), (labels[0].energy, labels[2].energy)
     there = refined(bench.label_pool(), points, hessian, ends=ends)
-    bench.progress.end(there.why or f"the reference's own saddle after {there.gradients} gradients")
+    bench.progress.end(there.why or f"the reference's own saddle after {there.gradients} gradient{'s'[: there.gradients != 1]}")
     return reaction.against(there)
 
 
@@ -197,7 +197,7 @@ def _vibrations(bench: Bench, state: CampaignState, subject: Subject, *, label: 
         return Findings((frequency_outcome([], subject.goals, missing="no saddle has been labelled yet"),))
     labelled = labelled_points(bench.label_pool(), points, progress=bench.progress) if label else ()
     named = list(zip(("reactant", "saddle", "product"), points, strict=True))
-    return check_vibrations(subject.potential, named, subject.goals, labelled=labelled)
+    return check_vibrations(subject.potential, named, subject.goals, labelled=labelled, training=subject.training)
 
 
 def _dynamics(bench: Bench, subject: Subject, follow_fs: float) -> Findings:

@@ -10,6 +10,7 @@ from reactal.config import defaults
 from reactal.potentials.curvature import central_hessian, curvature
 from reactal.sections import Goals
 from reactal.stages.check_vibrations import check_vibrations, point_of
+from reactal.stages.stiffness_errors import labels_near
 from reactal.units import AMU_ANGSTROM2_PER_FS2
 from reactal.validation.base import Verdict
 from reactal.validation.vibrations import Pair
@@ -53,3 +54,17 @@ def test_points_without_a_reference_are_said_to_have_none() -> None:
     same = [point_of(s, float(e), curvature(surface, s)) for (_, s), e in zip(points, energies, strict=True)]
     judged = check_vibrations(surface, points, GOALS, labelled=[*same[:2], "the third failed"]).outcomes[0]
     assert judged.verdict is Verdict.MET and judged.value == pytest.approx(0)
+
+
+def test_errors_of_frequencies_are_explained() -> None:
+    """A surface that is a tenth too stiff, and of whose labels two lie near the minimum."""
+    pair = Structure((1, 1), np.asarray([[0, 0, 0], [0, 0, 0.74]]))
+    soft, stiff = Surface(morse_pair), Surface(lambda x: 1.21 * morse_pair(x))
+    there = point_of(pair, 0.0, curvature(soft, pair))
+    near = [pair.moved(pair.positions * factor) for factor in (0.95, 1.0, 1.6)]
+    found = check_vibrations(stiff, [("minimum", pair)], GOALS, labelled=[there], training=Frames.of(near)).outcomes[0]
+    assert found.value == pytest.approx(0.1 * there.wavenumbers[0], rel=1e-3) and found.verdict is Verdict.NOT_MET
+    where, arithmetic, labels = found.evidence
+    assert "worst is mode 1 of the minimum" in where and "differences over another step" in arithmetic
+    assert labels == "of the labels it was trained on, within 0.1 Å lie 2 of the minimum"
+    assert labels_near(Frames.of([Structure((2,), np.zeros((1, 3)))]), pair) == 0
