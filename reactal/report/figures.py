@@ -5,14 +5,28 @@ and in a column of a paper."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reactal.report.data import ReportData
-from reactal.report.style import LINE, MODEL, MUTED, PAPER, TRUTH, Drawing, canvas, clipped, drawn, plain_log, quiet_legend
-from reactal.report.wording import number
+from reactal.report.style import (
+    ACCENT,
+    LINE,
+    MODEL,
+    MUTED,
+    PAPER,
+    TRUTH,
+    Drawing,
+    canvas,
+    clipped,
+    drawn,
+    plain_log,
+    quiet_legend,
+)
+from reactal.report.wording import money, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,20 +159,34 @@ def cost_by_stage(data: ReportData) -> Drawing | None:
     if not stages:
         return None
     names = [clipped(stage.stage) for stage in stages][::-1]
-    with canvas(WIDTH, 1.5 + 0.36 * len(names), 2, sharey=True) as (figure, panels):
+    paid = any(stage.money for stage in stages)
+    with canvas(WIDTH, 1.5 + 0.36 * len(names), 2 + paid, sharey=True) as (figure, panels):
         seconds, labels = [s.seconds for s in stages][::-1], [float(s.labels) for s in stages][::-1]
         _bars(panels[0], names, seconds, title="Seconds", colour=MODEL)
         _bars(panels[1], names, labels, title="Labels", colour=TRUTH)
+        if paid:
+            _bars(panels[2], names, [s.money for s in stages][::-1], title="Price", colour=ACCENT, said=money, least=0.0)
         words = "; ".join(f"{stage.stage} {stage.seconds:.0f} s, {stage.labels} labels" for stage in stages)
-        return drawn(figure, name="cost", description=f"Seconds and labels by stage: {words}.")
+        spent = f"; labels cost {money(sum(stage.money for stage in stages))} by the price table" if paid else ""
+        return drawn(figure, name="cost", description=f"Seconds and labels by stage: {words}{spent}.")
 
 
-def _bars(panel: Axes, names: list[str], values: list[float], *, title: str, colour: str) -> None:
+def _bars(
+    panel: Axes,
+    names: list[str],
+    values: list[float],
+    *,
+    title: str,
+    colour: str,
+    said: Callable[[float], str] = "{:.0f}".format,
+    least: float = 1.0,
+) -> None:
+    """`said`: what stands beside a bar; an axis is at least so long."""
     panel.barh(names, values, height=0.62, color=colour, linewidth=0)
     for row, value in enumerate(values):
-        panel.annotate(f"{value:.0f}", (value, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5)
+        panel.annotate(said(value), (value, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5)
     panel.set_title(title)
-    panel.set_xlim(0, 1.22 * max(*values, 1.0))
+    panel.set_xlim(0, 1.4 * max(*values, least))
     panel.grid(visible=False)
     panel.spines[["bottom", "left"]].set_visible(False)
     panel.tick_params(length=0, labelbottom=False)

@@ -87,7 +87,7 @@ def pictures(data: ReportData) -> list[Picture]:
         ("Energies", energy_parity, captions.parity(data, "energy")),
         ("Forces", force_parity, captions.parity(data, "force")),
         ("Uncertainty against error", uncertainty_against_error, captions.uncertainty(data)),
-        ("Time and labels by stage", cost_by_stage, captions.cost(data)),
+        ("Time, labels and money by stage", cost_by_stage, captions.cost(data)),
     )
     made = ((title, draw(data), caption) for title, draw, caption in drawn)
     known = [Picture(title, drawing, caption) for title, drawing, caption in made if drawing is not None]

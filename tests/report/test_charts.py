@@ -1,0 +1,43 @@
+"""Charts that the report does not know by name: bands, bars, the diagonal of like against like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from matplotlib.container import ErrorbarContainer
+
+from reactal.report import captions
+from reactal.report.charts import charts
+from reactal.report.data import ReportData
+from reactal.report.shown import Chart, Line
+
+PLAIN = ReportData("c", "A → B", "hf/6-31g*", "running")
+POINTS = ((1.0, 2.0, 4.0), (1.1, 1.9, 4.2))
+
+
+def chart(y_label: str, *lines: Line) -> Chart:
+    return Chart("some <chart>", "Barriers", "reference barrier (kcal/mol)", y_label, lines)
+
+
+def test_like_against_like_has_its_diagonal() -> None:
+    same, other = (
+        chart("model barrier (kcal/mol)", Line("all", *POINTS, marks=True)),
+        chart("time (s)", Line("all", *POINTS, marks=True)),
+    )
+    alone = chart("share", Line("all", *POINTS, marks=True))
+    drawings = [drawing for _, drawing in charts(replace(PLAIN, charts=(same, other, alone)))]
+    counts = [len(drawing.figure.axes[0].lines) for drawing in drawings]
+    assert counts == [1, 0, 0]
+    xs, ys = drawings[0].figure.axes[0].lines[0].get_data()
+    assert list(xs) == list(ys) == [1.0, 4.0]
+    assert drawings[0].name == "chart-0-some__chart_"
+
+
+def test_doubt_is_a_band_around_a_line_and_a_bar_through_a_point() -> None:
+    line, marks = Line("model", *POINTS, spread=(0.1, 0.2, 0.3)), Line("found", *POINTS, spread=(0.1, 0.2, 0.3), marks=True)
+    for one, bars, words in ((line, 0, "band"), (marks, 1, "Bars")):
+        shown = chart("height (Å)", one)
+        ((_, drawing),) = charts(replace(PLAIN, charts=(shown,)))
+        panel = drawing.figure.axes[0]
+        assert sum(isinstance(container, ErrorbarContainer) for container in panel.containers) == bars
+        assert words in captions.chart(shown)
