@@ -40,6 +40,7 @@ class OrbitalShelf:
         self._heard: set[str] = set()  # names that this program has been told, or has told
         self._names: dict[str, list[str]] = {}  # what was there at the last look
         self._asked: dict[str, int] = {}
+        self._unproven: list[tuple[str, str]] = []  # molecule and name of what was left since the last comparison
 
     def news(self, structure: Structure, *, program: object, version: str) -> list[str]:
         """What this program should be told before the structure's label: records in base 64."""
@@ -61,6 +62,10 @@ class OrbitalShelf:
         """What the program says of the label that it has finished: a record and its surprise, or nothing."""
         if not told:
             return
+        if told["misled"]:
+            self.distrust()
+        if told["record"] is None:
+            return
         data, surprise = base64.b64decode(told["record"], validate=True), float(told["surprise"])
         molecule = _molecule(structure, version)
         known = self._names.setdefault(molecule, [])
@@ -69,6 +74,19 @@ class OrbitalShelf:
             if name is not None:
                 self._heard.add(name)
                 known.append(name)
+                self._unproven.append((molecule, name))
+
+    def trust(self) -> None:
+        """A fresh guess led to the state that the learned one had led to."""
+        self._unproven.clear()
+
+    def distrust(self) -> None:
+        """It led to a lower one: what was left since the last comparison may be of the wrong state."""
+        for molecule, name in self._unproven:
+            with suppress(StoreError, ValueError):
+                self._orbitals.remove(self._theory, molecule, [name])
+                self._names[molecule].remove(name)
+        self._unproven.clear()
 
 
 def _molecule(structure: Structure, version: str) -> str:

@@ -84,6 +84,8 @@ class Psi4Labeler:
         """As in `Continuing`."""
         again = self._computed(structure, reuse=False)
         if isinstance(again, LabelFailure) or again.energy >= label.energy - SAME * HARTREE:
+            if isinstance(again, Label):
+                self._shelf.trust()
             return None
         attempts = (*label.attempts, *again.attempts)
         return replace(again, attempts=attempts, wall_seconds=sum(attempt.seconds for attempt in attempts))
@@ -166,6 +168,8 @@ class Psi4Labeler:
         fixed = {name for name, _ in self.theory.keywords} & {"guess", "guess_mix", "basis_guess"}
         reuse = reuse if len(structure) > 1 and not fixed else False
         how: dict[str, Any] = {"ladder": self._ladder, "reuse_guess": reuse, "forget": self._forgets}
+        if self._forgets:
+            self._shelf.distrust()
         if reuse == "learned":
             how["orbitals"] = self._shelf.news(structure, program=process, version=process.version)
         self._forgets = False

@@ -46,9 +46,13 @@ class OrbitalStore:
         if name in leaving:
             return None
         self._objects.put_if_absent(_path(theory, molecule, name), data)
-        for one in leaving:
-            self._objects.delete(_path(theory, molecule, one))
+        self.remove(theory, molecule, leaving)
         return name
+
+    def remove(self, theory: str, molecule: str, names: Iterable[str]) -> None:
+        """Silent where they are gone."""
+        for name in names:
+            self._objects.delete(_path(theory, molecule, name))
 
 
 def _path(theory: str, molecule: str, name: str) -> str:

@@ -30,6 +30,7 @@ class LearnedGuesses:
         self._molecules: OrderedDict[str, LearnedMolecule] = OrderedDict()
         self._latest: Optional[LearnedMolecule] = None
         self._told: Optional[Json] = None
+        self._misled = False
 
     def hear(self, request: Json) -> None:
         """What the store has of the request's molecule and this process did not know, in base 64; passes over what is damaged."""
@@ -45,9 +46,11 @@ class LearnedGuesses:
                 molecule.add(record)
 
     def tell(self) -> Optional[Json]:
-        """What others can learn from the latest label, once: its bytes in base 64, and how surprising they were, from 0 to 1."""
-        told, self._told = self._told, None
-        return told
+        """What others can learn from the latest label, once: its bytes in base 64, how surprising they were, from 0 to 1, and
+        whether the guess was found to lead to a state above another."""
+        told, misled = self._told, self._misled
+        self._told, self._misled = None, False
+        return {**(told or {"record": None, "surprise": 0.0}), "misled": misled} if told or misled else None
 
     def near(self, request: Json) -> List[Near]:
         """What a guess can be made of; none where that is too far away, or was of no use lately."""
@@ -77,6 +80,7 @@ class LearnedGuesses:
         for one in some:
             if isinstance(one, LearnedGuess):
                 one.molecule.distrust()
+                self._misled = True
 
     def forget_all(self) -> None:
         self._plain.forget_all()
