@@ -43,6 +43,9 @@ def test_a_campaign_is_held_against_what_it_has(tmp_path: Path, capfd: pytest.Ca
         (kept,) = ValidationStore(driver.bench.objects, driver.config.name).of(driver.state.trained.model)
         labels = sum(1 for _ in driver.bench.labels.keys(driver.bench.theory.fingerprint))
     assert kept.sha256 == found.sha256
+    against = kept.table("exhaustive")
+    assert against is not None and against.rows[0][:2] == ("asked for", driver.state.labels_asked)
+    assert float(against.rows[1][4] or 0) >= 1.0, "more was explored than labelled"
     if driver.state.tests:  # with a saddle the surface was asked for its curvature there
         frequencies = kept.outcome("frequencies")
         assert frequencies is not None and frequencies.value is not None
