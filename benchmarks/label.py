@@ -15,9 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from figure import Figure, report, versus
-from label_guess import guess_figures
+from label_classes import mixed_figure
+from label_guess import compared_figure, guess_figures
 from label_health import health_figures
+from label_memory import memory_figures
 from label_orchestration import driver_figures, makespan_figure
+from label_waiting import waiting_figures
 
 from reactal.chem import Label, Structure, Theory
 from reactal.labeling.base import LabelingResources
@@ -149,8 +152,12 @@ def main() -> None:
             against_bare("label.rate_vs_bare_psi4", slots=slots, runs=runs, size=size),
             *against_process_each(slots=slots, runs=1 if quick else 5, size=size),
             *guess_figures(chloride_exchange(), points=3 if quick else 9),
+            compared_figure(chloride_exchange(), samples=1 if quick else 5, **({"theory": THEORY} if quick else {})),
+            *memory_figures(THEORY, each=2 if quick else 10),
+            *waiting_figures(many[: 8 if quick else 80], THEORY),
             *driver_figures(2000 if quick else 10_000),
             makespan_figure(runs),
+            mixed_figure(runs),
             *health_figures(many, THEORY),
         ]
     )

@@ -1,7 +1,7 @@
 """What orbitals of geometries nearby save as the guess: a path labelled from fresh guesses and from those of its neighbours.
 
-Part of `label.py`. Both run in warm programs, one after the other; energies must agree. Seconds are of all labels, those that
-are computed from both guesses to compare (one in ten) among them; the slowest label is that of the others.
+Part of `label.py`. Both run in warm programs, one after the other; energies must agree. One label in ten is compared with a fresh
+guess, after it was answered: the share of the compared ones is of their own seconds.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from figure import Figure
 from reactal.chem import Label, Structure, Theory
 from reactal.labeling.base import LabelingResources
 from reactal.labeling.psi4 import Psi4Labeler
+from reactal.labeling.psi4_worker.neighbours import SAMPLE
 from reactal.units import HARTREE
 
-__all__ = ["guess_figures"]
+__all__ = ["compared_figure", "guess_figures"]
 
 THEORY = Theory.parse("wb97x-d/6-31g*")
 STEPS = (0.02, 0.05, 0.10)  # angstrom between neighbours, root mean square over the atoms
@@ -31,6 +32,24 @@ def guess_figures(middle: Structure, *, points: int) -> list[Figure]:
     saved = statistics.fmean(figure.value for figure in figures if figure.name.startswith("label.guess_iterations_saved_at"))
     overall = Figure("label.guess_iterations_saved", round(saved, 3), "", None, None, f">= {GOAL}", saved >= GOAL, len(STEPS))
     return [overall, *figures]
+
+
+def compared_figure(middle: Structure, *, samples: int, theory: Theory = THEORY) -> Figure:
+    """How long those labels take that are compared, over the same labels from fresh guesses; the comparisons are made as well."""
+    fresh, near = (Psi4Labeler(theory, LabelingResources(reuse_guess=reuse)) for reuse in (False, True))
+    shares = []
+    try:
+        for structure in path(middle, STEPS[0], samples * SAMPLE + 1):
+            one, other = computed(fresh, structure), computed(near, structure)
+            if near.owes:
+                shares.append(seconds(other) / seconds(one))
+                assert near.compare(structure, other) is None, "the path crosses into another state"
+    finally:
+        fresh.close()
+        near.close()
+    assert len(shares) == samples
+    share = statistics.fmean(shares)
+    return Figure("label.guess_compared_share", round(share, 3), "", None, None, "<= 1", share <= 1, samples)
 
 
 def measured(middle: Structure, step: float, points: int) -> tuple[Figure, Figure, Figure]:
