@@ -2,7 +2,7 @@
 
 Forty labels a slot (10,000 on 256): each size takes about as long. Molecules differ in size, which the cost model learns from, so
 that the longest go first; `--unforeseen` has molecules of one size, whose costs nothing predicts. Efficiency is the work over
-slots and time; beside it stands what is possible: the same labels on the same slots, longest size first, with no time between them.
+slots and time; beside it stands what is possible: the same labels on the same slots, largest first, with no time between them.
 Driver, scheduler and all slots' writing share one machine's cores, which the lines on standard error split.
 """
 

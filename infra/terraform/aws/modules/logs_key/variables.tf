@@ -1,0 +1,9 @@
+variable "name" {
+  description = "Of what it belongs to."
+  type        = string
+}
+
+variable "region" {
+  description = "Where its logs are."
+  type        = string
+}
