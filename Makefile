@@ -37,11 +37,12 @@ test-infra: setup ## all of infra/ that can be tried without a cloud: a line for
 	@test -x .cache/infra/bin/checkov || { $(PYTHON) -m venv .cache/infra && .cache/infra/bin/pip install -q $(INFRA_TOOLS); } || true
 	@REACTAL_INFRA_PATH=$(CURDIR)/.cache/infra/bin $(BIN)/python -m pytest -v -rs $(wildcard tests/infra/test_*.py tests/infra/prove_*.py) $(ARGS)
 
-lint: setup ## style, types, layers
+lint: setup ## style, types, layers, committed secrets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python infra/find_secrets.py
 
 # named selection.py, for a script select.py would hide Python's own module of that name from all the others
 script = benchmarks/$(subst select,selection,$(1)).py

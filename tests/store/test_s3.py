@@ -217,7 +217,7 @@ def test_wrong_locations_are_refused(url: str, message: str) -> None:
 
 def test_credentials_in_the_url_are_refused_and_not_repeated() -> None:
     with pytest.raises(InputError, match="AWS_SECRET_ACCESS_KEY and write s3://bucket/a") as caught:
-        S3Location.parse("s3://AKIA:geheim@bucket/a")
+        S3Location.parse("s3://AKIA:geheim@bucket/a")  # allowed secret
     assert "geheim" not in str(caught.value)
 
 
