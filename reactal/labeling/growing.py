@@ -18,7 +18,10 @@ __all__ = ["connect_growing", "growth_of_workers"]
 
 SECONDS = 60.0  # for the first worker
 LOOKS = {"interval": "500ms", "wait_count": 20}  # how often the number is thought over, and for how long a worker may idle
-MEMORY_SETTINGS = {  # as shares of the limit; what a label's program uses counts where the program runs
+SETTINGS = {
+    # so long a worker may take to be back, before the cluster starts another in its place
+    "distributed.deploy.lost-worker-timeout": "90s",
+    # as shares of the limit; what a label's program uses counts where the program runs
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": 0.85,
@@ -37,7 +40,7 @@ def connect_growing(section: LocalCluster, slots: int, *, environ: Mapping[str, 
     least = slots if section.workers is None else section.workers.least
     memory = 0 if section.memory is None else parse_bytes(section.memory)
     with (
-        dask.config.set({**SCHEDULER_SETTINGS, **MEMORY_SETTINGS}),
+        dask.config.set({**SCHEDULER_SETTINGS, **SETTINGS}),
         DaskCluster(
             n_workers=least,
             threads_per_worker=1,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 import pytest
-from distributed import Client
+from distributed import Client, versions
 
 from reactal.errors import LabelerUnavailable
 from reactal.labeling.cluster import local_cluster
@@ -39,8 +38,8 @@ def test_what_differs_and_where(packages: dict[str, str | None], said: list[str]
 
 
 def test_many_alike_are_said_once() -> None:
-    workers = {name: {"numpy": "1.26"} for name in "abc"} | {"d": {"numpy": "2.0"}}
-    assert list(differences(told(**workers))) == [
+    packages = {name: {"numpy": "1.26"} for name in "abc"} | {"d": {"numpy": "2.0"}}
+    assert list(differences(told(**packages))) == [
         "numpy 1.26 on worker a and 2 more, 2.2.0 here",
         "numpy 2.0 on worker d, 2.2.0 here",
     ]
@@ -48,8 +47,9 @@ def test_many_alike_are_said_once() -> None:
 
 @pytest.mark.slow
 def test_a_real_cluster_agrees_until_something_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = versions._version_cached
     with local_cluster(1) as cluster, Client(cluster, set_as_default=False) as client:
         require_same_versions(client)
-        monkeypatch.setattr("distributed.versions._version_cached", lambda name: "9.9.9" if name == "reactal" else version(name))
+        monkeypatch.setattr(versions, "_version_cached", lambda name: "9.9.9" if name == "reactal" else found(name))
         with pytest.raises(LabelerUnavailable, match=r"reactal 0\.\S+ on .*, 9\.9\.9 here; install the same there"):
             require_same_versions(client)
