@@ -23,18 +23,24 @@ from reactal.store.opening import open_store, require_writable
 
 if TYPE_CHECKING:
     from reactal.campaign.state import CampaignState
+    from reactal.resources import Resources
     from reactal.tracking.mlflow import MlflowTracker
     from reactal.tracking.null import NullTracker
     from reactal.training.committee import Submit
 
-__all__ = ["Workshop", "local_folder", "resources_of"]
+__all__ = ["Workshop", "labeling_resources", "local_folder", "resources_of"]
 
 WATCH_SECONDS = 15.0  # between figures of the machine in MLflow
 
 
 def resources_of(config: CampaignConfig) -> LabelingResources:
     """The campaign file's resources in the labeler's words."""
-    given = config.resources.model_dump()
+    return labeling_resources(config.resources)
+
+
+def labeling_resources(section: Resources) -> LabelingResources:
+    """A section of resources likewise."""
+    given = section.model_dump()
     rules = tuple(SizeRule(**rule) for rule in given.pop("by_size"))
     classes = tuple(SlotKind(**kind) for kind in given.pop("classes"))
     return LabelingResources(**given, classes=classes, by_size=rules)

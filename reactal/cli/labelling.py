@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
 
@@ -30,7 +30,7 @@ ClusterOption = Annotated[
     typer.Option(
         metavar="WHERE",
         help="none (threads of this process), local (Dask on this machine), tcp://host:port, or a YAML file with a section "
-        "`cluster:`, a campaign file for instance.",
+        "`cluster:`, a campaign file for instance; its `resources:` (classes of slots, memory) count, too.",
     ),
 ]
 
@@ -120,7 +120,9 @@ def open_pool(objects: ObjectStore, theory: Theory, resources: LabelingResources
     named: dict[str, Cluster] = {"none": NoCluster(kind="none"), "local": LocalCluster(kind="local")}
     file, folder = Path(cluster), Path.cwd() / ".reactal" / "jobs"
     at = ClusterAddress(kind="address", address=cluster)
-    section = read_cluster(file) if file.suffix in (".yaml", ".yml") else named.get(cluster, at)
+    section = named.get(cluster, at)
+    if file.suffix in (".yaml", ".yml"):
+        section, resources = read_cluster(file), _with_those_of(file, resources)
     require_cluster(section, resources)
     with connect_section(section, resources, folder) as client:
         pool: LabelPool = (
@@ -132,3 +134,25 @@ def open_pool(objects: ObjectStore, theory: Theory, resources: LabelingResources
             yield pool
         finally:
             pool.close()
+
+
+def _with_those_of(file: Path, options: LabelingResources) -> LabelingResources:
+    """What the section `resources` of a file says that has been read before; slots and time from the command line go first."""
+    import yaml
+    from pydantic import ValidationError
+
+    from reactal.assembly import labeling_resources
+    from reactal.config import defaults
+    from reactal.errors import ConfigError
+    from reactal.labeling.base import LabelingResources as Given
+    from reactal.resources import Resources
+
+    section = yaml.safe_load(file.read_text(encoding="utf-8")).get("resources") or {}
+    try:
+        found = labeling_resources(Resources.model_validate(defaults()["resources"] | dict(section)))
+    except (ValidationError, TypeError, ValueError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "it holds keys and values"}
+        place = ".".join(map(str, ("resources", *first["loc"])))
+        raise ConfigError(f"{file}: {place}: {first['msg']}") from error
+    seconds = options.timeout_seconds if options.timeout_seconds != Given().timeout_seconds else found.timeout_seconds
+    return replace(found, slots=options.slots or found.slots, timeout_seconds=seconds)

@@ -13,6 +13,9 @@ from tests.cli.toy import Answer, reactal
 
 TRIO = "3\n0 2\nH 0 0 0\nH 0 0 {middle:.4f}\nH 0 0 2.0\n"
 LITHIUM = "3\n0 2\nLi 0 0 0\nH 0 0 1.6\nH 0 0 3.0\n"
+CLASSES = """cluster: {{kind: none}}
+resources: {{classes: [{{slots: 1, threads: 1, memory_mib: 500}}, {{slots: {slots}, threads: 2, memory_mib: 900}}]}}
+"""
 COUNT = 6
 
 
@@ -95,6 +98,10 @@ def test_where_to_label_may_stand_in_a_file(frames: Path, capfd: pytest.CaptureF
         ("kind: none\n", 2, "no section `cluster:`"),
         ("cluster: {kind: slurn}\n", 2, "did you mean slurm?"),
         ("cluster: {kind: slurm, cores: 0}\n", 2, "cluster.cores: "),
+        (CLASSES.format(slots=1), 0, ""),
+        (CLASSES.format(slots=0), 2, "resources.classes.1.slots: "),
+        ("cluster: {kind: none}\nresources: {thread: 2}\n", 2, "resources.thread: "),
+        ("cluster: {kind: none}\nresources: [2]\n", 2, "resources: it holds keys and values"),
     ):
         file.write_text(text)
         answer = label(capfd, frames, f"out{code}.h5", "--cluster", file)
