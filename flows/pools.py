@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 
 from reactal.errors import InputError
+from tasks.limits import GPUS, LABELS
 
 __all__ = ["KINDS", "make_limits", "make_pool", "register"]
 
@@ -37,11 +38,12 @@ def make_pool(name: str, kind: str | None, *, folder: Path) -> str:
     return there.type
 
 
-def make_limits(limits: Mapping[str, int]) -> None:
-    """Global concurrency limits by name; those that are there take the new number."""
+def make_limits(*, labels: int | None, gpus: int | None) -> None:
+    """So many stages at a time, in all runs of the server; None leaves what is there."""
     with get_client(sync_client=True) as client:
-        for name, limit in limits.items():
-            client.upsert_global_concurrency_limit_by_name(name, limit)
+        for name, limit in ((LABELS, labels), (GPUS, gpus)):
+            if limit is not None:
+                client.upsert_global_concurrency_limit_by_name(name, limit)
 
 
 def register(made: Sequence[RunnerDeployment], pool: str, *, image: str | None = None) -> None:

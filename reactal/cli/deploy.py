@@ -72,10 +72,9 @@ def deploy(
     with prefect_api(reactal_folder(campaign), schedules=True, own=pool is None) as api:
         from flows.deployments import deployments
         from flows.pools import make_limits
-        from tasks.limits import GPUS, LABELS
 
         made = deployments(file, campaign_file=None if campaign is None else str(campaign.absolute()))
-        make_limits({name: number for name, number in ((LABELS, labels), (GPUS, gpus)) if number is not None})
+        make_limits(labels=labels, gpus=gpus)
         if pool is None:
             _serve(made, api, limit=limit, json=json)
         else:

@@ -20,7 +20,7 @@ from tests.flows.conftest import Api, until
 
 ROOT = Path(__file__).parents[2]
 OVER = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-NEEDS_SERVERS = (pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(600))
+NEEDS_SERVERS = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True)
