@@ -16,6 +16,7 @@ __all__ = ["Pair", "frequency_table", "rate_table", "thermochemistry_table"]
 
 CHAPTER = "vibrations"
 KCAL = "kcal/mol"
+DEGENERATE = 1.0  # cm^-1
 
 
 @final
@@ -49,12 +50,19 @@ def frequency_table(pairs: Sequence[Pair]) -> Table:
         there = pair.reference
         for i, here in enumerate(pair.model.wavenumbers.tolist()):
             known = None if there is None else float(there.wavenumbers[i])
-            shared = None if there is None else float(np.square(there.modes @ pair.model.modes[i]).max() ** 0.5)
+            shared = None if there is None else _shared(pair.model, i, there)
             rows.append((pair.name, i + 1, here, known, None if known is None else here - known, shared))
     units = (Column("model", "cm⁻¹"), Column("reference", "cm⁻¹"), Column("error", "cm⁻¹"))
     columns = (Column("point"), Column("mode"), *units, Column("best overlap"))
     note = "Imaginary wavenumbers are negative; masses are those of the commonest isotopes."
     return Table("frequencies", CHAPTER, "Harmonic frequencies", columns, tuple(rows), note)
+
+
+def _shared(model: StationaryPoint, mode: int, there: StationaryPoint) -> float:
+    """Overlap of a mode with the reference's most like it; with all that share its wavenumber, for they may be mixed at will."""
+    overlaps = np.square(there.modes @ model.modes[mode])
+    alike = np.abs(there.wavenumbers - there.wavenumbers[int(np.argmax(overlaps))]) < DEGENERATE
+    return float(overlaps[alike].sum() ** 0.5)
 
 
 def thermochemistry_table(pairs: Sequence[Pair], *, temperature: float) -> Table:

@@ -13,7 +13,8 @@ from reactal.stages.check_vibrations import check_vibrations, point_of
 from reactal.stages.stiffness_errors import labels_near
 from reactal.units import AMU_ANGSTROM2_PER_FS2
 from reactal.validation.base import Verdict
-from reactal.validation.vibrations import Pair
+from reactal.validation.thermochemistry import StationaryPoint
+from reactal.validation.vibrations import Pair, frequency_table
 from tests.exploration.surfaces import Surface, h3, leps, leps_saddle, morse_pair
 
 GOALS = Goals.model_validate(defaults()["validation"])
@@ -39,6 +40,18 @@ def test_a_saddle_has_one_imaginary_mode_along_the_reaction() -> None:
     assert abs(along[:, 0]).max() > 0.3 and np.abs(along[:, 1:]).max() < 1e-3, "the atoms move on their line"
     assert Pair("saddle", point, point).overlap == pytest.approx(1)
     assert Pair("saddle", point, point).errors == pytest.approx([0] * 4)
+
+
+def test_modes_of_one_frequency_may_be_mixed_at_will() -> None:
+    """Two degenerate modes turned by an angle are the same modes; a third is not."""
+    modes, angle = np.eye(9)[:3], 0.7
+    turned = np.asarray([[np.cos(angle), np.sin(angle), 0], [-np.sin(angle), np.cos(angle), 0], [0, 0, 1]]) @ modes
+    one, other = (StationaryPoint(h3(0.9, 0.9), 0.0, np.asarray([500.0, 500.2, 900.0]), m) for m in (modes, turned))
+    table = frequency_table([Pair("point", one, other)])
+    assert table.column("best overlap") == pytest.approx((1.0, 1.0, 1.0))
+    apart = StationaryPoint(h3(0.9, 0.9), 0.0, np.asarray([500.0, 600.0, 900.0]), turned)
+    mixed = frequency_table([Pair("point", one, apart)]).column("best overlap")
+    assert mixed == pytest.approx((np.cos(angle), np.cos(angle), 1.0))
 
 
 def test_points_without_a_reference_are_said_to_have_none() -> None:
