@@ -44,6 +44,7 @@ RUN apt-get update \
 COPY --from=build /srv/reactal /srv/reactal
 COPY infra/docker/healthy.py /srv/reactal/bin/healthy.py
 COPY prefect.yaml /srv/reactal/prefect.yaml
+COPY infra/prefect/ /srv/reactal/infra/prefect/
 ENV PATH=/srv/reactal/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/var/lib/reactal \
     OMP_NUM_THREADS=1 \

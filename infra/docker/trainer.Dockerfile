@@ -42,6 +42,7 @@ RUN apt-get update \
 COPY --from=build /srv/reactal /srv/reactal
 COPY infra/docker/healthy.py /srv/reactal/bin/healthy.py
 COPY prefect.yaml /srv/reactal/prefect.yaml
+COPY infra/prefect/ /srv/reactal/infra/prefect/
 ENV PATH=/srv/reactal/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/var/lib/reactal \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
