@@ -18,6 +18,7 @@ SCALE = 100.0  # functions
 EXPONENTS = (3.0, 2.0, 4.0)  # of three-index integrals, of matrices, of amplitudes; the first is taken where they fit alike
 PRIOR_MIB = (200.0, 100.0)  # of the program, and of a molecule of SCALE functions beside it
 PRIOR_WEIGHT = 1e-3  # of a label
+ALIKE = 1.01  # sums of squares that do not tell two exponents apart
 ENOUGH = 3  # labels before anything is said,
 LARGER = 1.5  # and nothing of molecules with so many times the functions of the largest seen
 MARGIN = 1.3  # of what is expected; labels of one kind differ by less, and what is too little costs one attempt
@@ -64,6 +65,7 @@ class MemoryModel:
     def __init__(self) -> None:
         self._count, self._largest = 0, 0
         self._fits = [_Sums.before_any(exponent) for exponent in EXPONENTS]
+        self._law: tuple[float, float, float] | None = None  # m0, m1 and p, until something new is learnt
 
     @property
     def observations(self) -> int:
@@ -73,7 +75,7 @@ class MemoryModel:
         """One more label had so much resident at most."""
         if mib <= 0:
             return
-        self._count, self._largest = self._count + 1, max(self._largest, functions)
+        self._count, self._largest, self._law = self._count + 1, max(self._largest, functions), None
         for fit in self._fits:
             fit.learn(functions, mib)
 
@@ -81,12 +83,17 @@ class MemoryModel:
         """Of one label; None while that cannot be said."""
         if self._count < ENOUGH or functions > LARGER * self._largest:
             return None
-        fits = [(fit.line(), fit.exponent) for fit in self._fits]
-        least = min(left for (*_, left), _ in fits)
-        (m0, m1, _), exponent = next(fit for fit in fits if fit[0][2] <= 1.01 * least + 1e-9)
+        self._law = self._law or self._best()
+        m0, m1, exponent = self._law
         return m0 + m1 * float((functions / SCALE) ** exponent)
 
     def room_mib(self, functions: int) -> float | None:
         """What a program should be given for it."""
         expected = self.expected_mib(functions)
         return None if expected is None else MARGIN * expected
+
+    def _best(self) -> tuple[float, float, float]:
+        fits = [(fit.line(), fit.exponent) for fit in self._fits]
+        least = min(left for (*_, left), _ in fits)
+        (m0, m1, _), exponent = next(fit for fit in fits if fit[0][2] <= ALIKE * least + 1e-9)
+        return m0, m1, exponent
