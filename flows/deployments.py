@@ -20,6 +20,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.campaign import campaign
 from flows.compare import compare
+from flows.density import density
 from flows.nightly import nightly_refine
 from flows.stages import explore, label, train, validate
 
@@ -29,6 +30,7 @@ FLOWS: Mapping[str, Flow[..., Any]] = {
     "flows/campaign.py:campaign": campaign,
     "flows/nightly.py:nightly_refine": nightly_refine,
     "flows/compare.py:compare": compare,
+    "flows/density.py:density": density,
     "flows/stages.py:label": label,
     "flows/stages.py:train": train,
     "flows/stages.py:explore": explore,

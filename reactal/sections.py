@@ -40,7 +40,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class TheorySection(Section):
-    program: Literal["psi4", "ase", "xtb", "pyscf", "qcengine", "pool", "teacher"]
+    program: Literal["psi4", "ase", "xtb", "pyscf", "qcengine", "pool", "teacher", "deepscf"]
     method: str
     basis: str
     keywords: dict[str, str | int | float | bool]

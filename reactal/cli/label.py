@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["label", "parse_theory"]
 
 ProgramOption = Annotated[
-    str, typer.Option(help="psi4, pyscf, xtb, qcengine, ase (emt/none), pool (a labelled file) or teacher (a model).")
+    str,
+    typer.Option(
+        help="psi4, pyscf, xtb, qcengine, ase (emt/none), pool (a labelled file), teacher (a model) or deepscf (learned density)."
+    ),
 ]
 KeywordOption = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the program, as a campaign's theory.keywords; repeatable.")

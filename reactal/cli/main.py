@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import typer
 
 import reactal
-from reactal.cli import dataset, labels, search
+from reactal.cli import dataset, density, labels, search
 from reactal.cli import refine as nights
 from reactal.cli.compare import compare
 from reactal.cli.control import amend, approve, pause, resume
@@ -65,7 +65,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
 for group, commands in _COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)
-for group_of_commands in (labels.app, dataset.app, search.app):
+for group_of_commands in (labels.app, dataset.app, density.app, search.app):
     app.add_typer(group_of_commands, rich_help_panel=_STAGES)
 
 app.add_typer(nights.app, rich_help_panel=_CAMPAIGNS)

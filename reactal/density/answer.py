@@ -12,15 +12,19 @@ from reactal.chem import Structure
 from reactal.density.model import DensityModel
 from reactal.density.molecules import molecule
 from reactal.density.oneshot import OneShot, Stage
-from reactal.density.reference import NotConverged, mean_field
+from reactal.density.reference import NotConverged, forces_of, mean_field
 from reactal.density.theory import DensityTheory
-from reactal.errors import UnknownElement
+from reactal.errors import InputError
 from reactal.units import BOHR, HARTREE
 
-__all__ = ["DensityAnswer", "answer", "full_scf"]
+__all__ = ["DensityAnswer", "NotTrusted", "answer", "full_scf"]
 
 Floats = NDArray[np.float64]
 LIMIT_MHA = 5.0
+
+
+class NotTrusted(InputError):
+    """A density that its guard does not trust, where no SCF was allowed to take its place."""
 
 
 @final
@@ -51,24 +55,24 @@ def answer(
     forces: bool = False,
     limit_mha: float = LIMIT_MHA,
     memory_mib: int = 2000,
+    otherwise_scf: bool = True,
 ) -> DensityAnswer:
-    """A one-shot if its energy should be right to `limit_mha`, else the SCF, started from what was predicted.
+    """A one-shot if its energy should be right to `limit_mha`, else the SCF, started from what was predicted, or `NotTrusted`.
 
     Raises `InputError` for open shells and periodic cells, `UnknownElement` for elements without a pseudopotential,
     `NotConverged` where the SCF was needed and did not converge.
     """
     stage = Stage(structure, model.theory, memory_mib=memory_mib)
     if (reason := model.guard.before(structure)) is not None:
+        _allowed(otherwise_scf, structure, reason)
         return full_scf(structure, model.theory, because=reason, forces=forces, memory_mib=memory_mib)
-    try:
-        predicted = model.predict(stage)
-    except UnknownElement as error:
-        return full_scf(structure, model.theory, because=str(error), forces=forces, memory_mib=memory_mib)
+    predicted = model.predict(stage)
     shot = stage.run(predicted.coefficients)
     milli = 1e3 / HARTREE
     bound = model.guard.bound_mha(shot.residual * milli, predicted.spread * milli)
     strange = model.guard.strange(structure)
     if (reason := model.guard.after(bound_mha=bound, limit_mha=limit_mha, strange=strange)) is not None:
+        _allowed(otherwise_scf, structure, reason)
         scf = full_scf(
             structure, model.theory, because=reason, forces=forces, memory_mib=memory_mib, guess=shot.density, stage=stage
         )
@@ -77,6 +81,11 @@ def answer(
     return DensityAnswer(
         shot.energy, shot.forces, shot.dipole, shot.orbital_energies, shot.density, "one-shot", None, bound, 1, shot
     )
+
+
+def _allowed(otherwise_scf: bool, structure: Structure, reason: str) -> None:
+    if not otherwise_scf:
+        raise NotTrusted(f"the density model does not answer for {structure.formula}: {reason}")
 
 
 def full_scf(
@@ -96,7 +105,7 @@ def full_scf(
     energy = float(field.kernel(dm0=guess))
     if not field.converged:
         raise NotConverged(f"the SCF of {structure.formula} did not converge within {field.max_cycle} cycles")
-    slope = -np.asarray(field.nuc_grad_method().kernel()) * (HARTREE / BOHR) if forces else None
+    slope = forces_of(field) if forces else None
     return DensityAnswer(
         energy=energy * HARTREE,
         forces=slope,

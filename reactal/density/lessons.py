@@ -45,9 +45,9 @@ class Geometry:
 class Lesson:
     """K fitting functions, P points (bohr) drawn from the grid. All in atomic units.
 
-    `target` (K,): the fitted residual; `factor` (K, K): upper, factor @ coefficients has the Coulomb norm; `charges`
-    (K,): electrons in each function; `repair` (K,): what is added of to have the right number; `points` (P, 3), their `weights` (P,), the fitting
-    functions there `at_points` (P, K), and the residual itself `truth` (P,), not fitted.
+    `target` (K,): the fitted residual; `factor` (K, K), upper: factor @ coefficients has the Coulomb norm; `charges` (K,): the
+    electrons in each function; `repair` (K,): what an electron too few is made good with; `points` (P, 3) and their `weights`
+    (P,) in an integral; the fitting functions there, `at_points` (P, K), and the residual itself, not fitted: `truth` (P,).
     """
 
     geometry: Geometry

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -20,7 +21,7 @@ from reactal.chem import Structure
 from reactal.density.coulomb import Coulomb
 from reactal.density.exchange import exchange_of, grids_of
 from reactal.density.molecules import atoms_density, molecule
-from reactal.density.reference import mean_field
+from reactal.density.reference import forces_of, mean_field
 from reactal.density.theory import DensityTheory
 from reactal.units import BOHR, HARTREE
 
@@ -66,6 +67,17 @@ class Stage:
         self.atoms = atoms_density(self.mole, theory)
         self.grids = grids_of(self.mole, theory)
 
+    @cached_property
+    def _fitted_atoms(self) -> Floats:
+        return self.coulomb.fit(self.atoms)
+
+    @cached_property
+    def _core(self) -> Floats:
+        """Kinetic energy and pseudopotentials (n, n)."""
+        from pyscf.scf import hf
+
+        return np.asarray(hf.get_hcore(self.mole))
+
     @property
     def electrons_to_add(self) -> float:
         """What a residual density integrates to."""
@@ -81,11 +93,11 @@ class Stage:
 
         began = time.perf_counter()
         residual = self.coulomb.with_electrons(coefficients, self.electrons_to_add)
-        fitted = self.coulomb.fit(self.atoms) + residual
+        fitted = self._fitted_atoms + residual
         exchange = exchange_of(
             self.mole, self.coulomb.functions, self.grids, atoms=self.atoms, residual=residual, theory=self.theory
         )
-        core = mean_field(self.mole, self.theory).get_hcore()
+        core = self._core
         matrix = core + self.coulomb.potential(fitted) + exchange.matrix
         energies, orbitals = eigh(matrix, self.mole.intor("int1e_ovlp"))
         filled = self.mole.nelectron // 2
@@ -111,7 +123,7 @@ class Stage:
     def finished(self, shot: OneShot) -> OneShot:
         """A one-shot with the first-step energy and the forces that it was run without."""
         began = time.perf_counter()
-        first = self._first_step(shot.density, mean_field(self.mole, self.theory).get_hcore()) * HARTREE
+        first = self._first_step(shot.density, self._core) * HARTREE
         slope = self._forces(shot.density, shot.orbital_energies / HARTREE, shot.orbitals)
         return replace(shot, first_step=first, forces=slope, seconds=shot.seconds + time.perf_counter() - began)
 
@@ -130,7 +142,7 @@ class Stage:
         field.mo_coeff, field.mo_energy, field.mo_occ, field.converged = orbitals, energies, filled, True
         field.with_df.build()
         field.grids = self.grids
-        return -np.asarray(field.nuc_grad_method().kernel()) * (HARTREE / BOHR)
+        return forces_of(field)
 
     def _dipole(self, density: Floats) -> Floats:
         with self.mole.with_common_orig((0.0, 0.0, 0.0)):

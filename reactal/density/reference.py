@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from reactal.chem import Structure
 from reactal.density.molecules import fitting_molecule, molecule
 from reactal.density.theory import DensityTheory
-from reactal.errors import DamagedObject, ReactalError
+from reactal.errors import DamagedObject, InputError, ReactalError
 from reactal.units import BOHR, HARTREE
 
-__all__ = ["NotConverged", "ReferenceDensity", "mean_field", "reference_density"]
+__all__ = ["NotConverged", "ReferenceDensity", "forces_of", "mean_field", "reference_density"]
 
 Floats = NDArray[np.float64]
 SCHEMA = "reference-density-1"
@@ -98,7 +98,7 @@ def reference_density(structure: Structure, theory: DensityTheory, *, memory_mib
     seconds = time.perf_counter() - began
     if not field.converged:
         raise NotConverged(f"the SCF of {structure.formula} did not converge within {field.max_cycle} cycles")
-    forces = -np.asarray(field.nuc_grad_method().kernel()) * (HARTREE / BOHR)
+    forces = forces_of(field)
     density = np.asarray(field.make_rdm1())
     return ReferenceDensity(structure, theory, energy * HARTREE, forces, density, int(field.cycles), seconds)
 
@@ -112,6 +112,14 @@ def mean_field(mole: Any, theory: DensityTheory) -> Any:
     field = field.density_fit(auxbasis=fitting_molecule(mole, theory)._basis)
     field.max_cycle, field.verbose = 100, 0
     return field
+
+
+def forces_of(field: Any) -> Floats:
+    """Forces (N, 3) in eV/angstrom of a mean field that has its orbitals. `InputError` for hydrogen alone: its pseudopotential
+    has no nonlocal part, which PySCF's gradients do not expect."""
+    if set(field.mol._pseudo) <= {"H"}:
+        raise InputError("PySCF has no forces for molecules of hydrogen alone with these pseudopotentials; ask for none")
+    return -np.asarray(field.nuc_grad_method().kernel()) * (HARTREE / BOHR)
 
 
 def _square(packed: Floats) -> Floats:

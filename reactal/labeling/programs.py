@@ -131,6 +131,12 @@ def _qcengine() -> Program:
     return Program.apart(Inside(require_qcengine_names, qcengine_labeler, check_qcengine_theory))
 
 
+def _deepscf() -> Program:
+    from reactal.labeling.deepscf import check_deepscf_theory, deepscf_labeler, require_deepscf_names
+
+    return Program.apart(Inside(require_deepscf_names, deepscf_labeler, check_deepscf_theory))
+
+
 PROGRAMS: Mapping[str, Callable[[], Program]] = {
     "psi4": _psi4,
     "ase": _ase,
@@ -139,5 +145,6 @@ PROGRAMS: Mapping[str, Callable[[], Program]] = {
     "qcengine": _qcengine,
     "pool": _pool,
     "teacher": _teacher,
+    "deepscf": _deepscf,
 }
 """Another program is one more entry; `reactal.config.TheorySection` names them too."""

@@ -25,8 +25,8 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, eq=False)
 class Computed:
     """energy eV, forces (N, 3) eV/angstrom; where the program has them dipole (3,) e*angstrom, stress (3, 3) eV/angstrom^3
-    (the energy's derivative by the strain for each volume: positive where the cell wants to shrink), <S^2>, and the number of
-    SCF iterations."""
+    (the energy's derivative by the strain for each volume: positive where the cell wants to shrink), <S^2>, the number of
+    SCF iterations, flags for the label, and settings that its attempt is to be shown with."""
 
     energy: float
     forces: Floats
@@ -34,6 +34,8 @@ class Computed:
     stress: Floats | None = None
     s_squared: float | None = None
     scf_iterations: int | None = None
+    flags: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class NoLabel(Exception):
@@ -86,7 +88,8 @@ class SurfaceLabeler:
             scf_iterations=found.scf_iterations,
             program_version=self._version,
             host=socket.gethostname(),
-            attempts=(Attempt(seconds=seconds),),
+            attempts=(Attempt(settings=found.settings, seconds=seconds),),
+            flags=found.flags,
         )
 
     def close(self) -> None:
