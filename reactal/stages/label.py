@@ -117,7 +117,6 @@ def _probe(bench: Bench, state: CampaignState, valley: Frames, steps: int, tally
 def _commit(bench: Bench, state: CampaignState, rows: Frames, *, iteration: int) -> int:
     """The dataset's next version: what was there, then the new rows in the order in which they were chosen."""
     name = bench.config.name
-    before = bench.dataset(state.dataset) if state.dataset else inherited(bench, rows)
     rows = Frames(
         numbers=rows.numbers,
         positions=rows.positions,
@@ -130,14 +129,11 @@ def _commit(bench: Bench, state: CampaignState, rows: Frames, *, iteration: int)
         pbc=rows.pbc,
         extra={column: rows.extra[column] for column in ("role", "arm", "iteration")},
     )
-    version = bench.datasets.commit(
-        name,
-        Frames.concat([before, rows]),
-        parent=state.dataset,
-        theory=bench.theory.fingerprint,
-        split={},
-        lineage={"campaign": name, "iteration": iteration, "journal": state.events},
-    )
+    theory, lineage = bench.theory.fingerprint, {"campaign": name, "iteration": iteration, "journal": state.events}
+    if state.dataset:
+        return bench.datasets.append(name, rows, parent=state.dataset, theory=theory, lineage=lineage).version
+    first = Frames.concat([inherited(bench, rows), rows])
+    version = bench.datasets.commit(name, first, parent=state.dataset, theory=theory, split={}, lineage=lineage)
     return version.version
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 from reactal.errors import DamagedObject, InputError, ObjectNotFound
@@ -51,16 +52,25 @@ class DatasetStore:
         """
         checked = _checked_split(split or {}, len(frames))
         shards = self._written(_checked_name(name), frames, parent or None)
-        while True:
-            numbers = self.versions(name)
-            newest = max(numbers, default=0)
-            made = DatasetVersion(name, newest + 1, shards, parent or None, theory, checked, dict(lineage or {}))
-            for number in numbers:
-                again = number == newest or (parent is not None and number > parent)
-                if again and (there := self.show(name, number)).same_data(made):
-                    return there
-            if self._objects.put_if_absent(_manifest_key(name, made.version), seal({"dataset": made.as_json()}, schema=SCHEMA)):
-                return made
+        return self._numbered(DatasetVersion(name, 0, shards, parent, theory, checked, dict(lineage or {})))
+
+    def append(
+        self, name: str, frames: Frames, *, parent: int, theory: str = "", lineage: Mapping[str, Any] | None = None
+    ) -> DatasetVersion:
+        """As `commit` of the rows of `parent` and then these, in a time that does not depend on how many rows that has.
+
+        Where these have columns that the others have not, all rows are written anew.
+        """
+        from reactal.chem.frames import Frames
+
+        kept = self.show(name, parent).shards
+        last = rows_of.joined([table for _, table in self._tables(name, kept[-1:])])
+        both = Frames.concat([last, frames])
+        if not kept or both[: len(last)].to_arrow().schema != last.to_arrow().schema:
+            whole = Frames.concat([self.load(name, parent), frames])
+            return self.commit(name, whole, parent=parent, theory=theory, lineage=lineage)
+        shards = (*kept, *self._new_shards(name, both, start=len(last)))
+        return self._numbered(DatasetVersion(name, 0, shards, parent, theory, {}, dict(lineage or {})))
 
     def load(self, name: str, version: int | None = None) -> Frames:
         """All rows of a version (of the newest one without a number); `DamagedObject` names a shard that is not intact."""
@@ -135,14 +145,31 @@ class DatasetStore:
         older = {parent, max(self.versions(name), default=None)} - {None}
         reused = (rows_of.leading(frames, self.show(name, version).shards) for version in older)
         shards = max(reused, key=lambda some: sum(shard.rows for shard in some), default=[])
-        start = sum(shard.rows for shard in shards)
+        return (*shards, *self._new_shards(name, frames, start=sum(shard.rows for shard in shards)))
+
+    def _new_shards(self, name: str, frames: Frames, *, start: int) -> Iterator[Shard]:
+        """Of the rows from `start` on."""
         if start == len(frames):
-            return tuple(shards)
+            return
         table = frames.to_arrow()
         for begin in range(start, len(frames), self._shard_rows):
             stop = min(begin + self._shard_rows, len(frames))
-            shards.append(self._write(name, table.slice(begin, stop - begin), rows_of.rows_digest(frames, begin, stop)))
-        return tuple(shards)
+            yield self._write(name, table.slice(begin, stop - begin), rows_of.rows_digest(frames, begin, stop))
+
+    def _numbered(self, made: DatasetVersion) -> DatasetVersion:
+        """`made` under the next number, or the version that says the same already."""
+        parent = made.parent
+        while True:
+            numbers = self.versions(made.name)
+            newest = max(numbers, default=0)
+            made = replace(made, version=newest + 1, parent=parent or None)
+            for number in numbers:
+                again = number == newest or (parent is not None and number > parent)
+                if again and (there := self.show(made.name, number)).same_data(made):
+                    return there
+            key = _manifest_key(made.name, made.version)
+            if self._objects.put_if_absent(key, seal({"dataset": made.as_json()}, schema=SCHEMA)):
+                return made
 
     def _write(self, name: str, table: pa.Table, content: str) -> Shard:
         data = rows_of.encode(table)

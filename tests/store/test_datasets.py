@@ -106,6 +106,48 @@ def test_a_history_played_once_more_makes_no_new_versions(datasets: DatasetStore
     assert datasets.commit("water", frames[:8], parent=3).version == 4, "back to fewer rows is a step forward"
 
 
+def test_appended_rows_make_the_version_that_all_rows_would(datasets: DatasetStore, objects: ObjectStore) -> None:
+    frames = labelled(24)
+    datasets.commit("water", frames[:8])
+    datasets.commit("other", frames[:8])
+    for stop in (11, 24):
+        parent = datasets.versions("water")[-1]
+        appended = datasets.append(
+            "water", frames[datasets.show("water").rows : stop], parent=parent, theory="t", lineage={"a": 1}
+        )
+        committed = datasets.commit("other", frames[:stop], parent=parent, theory="t", lineage={"a": 1})
+        assert (appended.shards, appended.parent, appended.version) == (committed.shards, parent, parent + 1)
+        assert appended.same_data(committed)
+        assert_same(datasets.load("water"), frames[:stop])
+    before = list(objects.list(""))
+    assert datasets.append("water", frames[8:11], parent=1, theory="t").version == 2, "a history that is played once more"
+    assert list(objects.list("")) == before
+
+
+def test_appending_reads_and_writes_nothing_of_the_older_rows_but_the_last_shard(tmp_path: Path) -> None:
+    objects = open_store(str(tmp_path))
+    datasets, frames = DatasetStore(objects, shard_rows=4), labelled(24)
+    first, *_, last = datasets.commit("water", frames[:16]).shards
+    for shard in tmp_path.glob("datasets/water/shards/*"):
+        if last.sha256 not in shard.name:
+            shard.unlink()
+    grown = datasets.append("water", frames[16:18], parent=1)
+    assert (grown.rows, grown.shards[0]) == (18, first)
+    with pytest.raises(DamagedObject, match=first.sha256):
+        datasets.load("water")
+
+
+def test_appended_rows_with_a_new_column_are_a_commit_of_all(datasets: DatasetStore) -> None:
+    frames = labelled(12)
+    datasets.commit("water", frames[:8])
+    datasets.append("water", frames[8:].with_extra(colour=["red"] * 4), parent=1)
+    loaded = datasets.load("water")
+    assert list(loaded.extra["colour"]) == [""] * 8 + ["red"] * 4
+    assert_same(loaded[:8], frames[:8].with_extra(colour=[""] * 8))
+    datasets.append("water", frames[:2], parent=2)
+    assert list(datasets.load("water").extra["colour"][-2:]) == ["", ""], "a column that they lack is empty"
+
+
 def test_the_same_rows_are_the_same_bytes_wherever_they_came_from(datasets: DatasetStore, objects: ObjectStore) -> None:
     frames = labelled(24)
     datasets.commit("water", frames)
