@@ -54,7 +54,7 @@ class Resources(BaseModel):
     timeout_seconds: Positive
     attempts: Count
     ladder: Annotated[tuple[Rung, ...], Field(min_length=1)]
-    reuse_guess: bool | Literal["learned"]
+    reuse_guess: Literal[True, False, "learned"]
     labels_per_process: Count
     growth_mib: Count
     psi4: str | None

@@ -31,6 +31,17 @@ def test_rules_by_size_arrive(tmp_path: Path) -> None:
     assert hash(resources) == hash(resources_of(load_resolved(config.yaml().encode())))
 
 
+@pytest.mark.parametrize("reuse", [True, False, "learned"])
+def test_how_guesses_are_reused_arrives(tmp_path: Path, reuse: bool | str) -> None:
+    config = load_config(leps_campaign(tmp_path, resources={"reuse_guess": reuse}))
+    assert resources_of(config).reuse_guess == resources_of(load_resolved(config.yaml().encode())).reuse_guess == reuse
+
+
+def test_another_way_to_reuse_guesses_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"resources\.reuse_guess: .* True, False or 'learned'"):
+        load_config(leps_campaign(tmp_path, resources={"reuse_guess": "always"}))
+
+
 def test_a_rule_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"resources\.by_size\.0\.threads"):
         load_config(leps_campaign(tmp_path, resources={"by_size": [{"atoms_from": 10, "threads": 0, "memory_mib": 2000}]}))
