@@ -26,7 +26,8 @@ def begin(tracker: Tracker, scene: Scene, state: NightState) -> RunRef:
     assert opened is not None
     tags = {"campaign": config.name, "theory": scene.bench.theory.name, "store": config.store}
     tracker.open_run((config.name,), tags=tags, params={})
-    params = {"night": opened.night, "champion": opened.champion, **opened.plan.model_dump()}
+    plan = {f"plan.{name}": value for name, value in opened.plan.model_dump().items()}
+    params = {"night": opened.night, "champion": opened.champion, **plan}
     return tracker.open_run((config.name, opened.night), tags={**tags, "night": opened.night}, params=params)
 
 
