@@ -24,6 +24,7 @@ __all__ = ["HOST", "Service", "ServiceFailed", "announced", "announced_by", "fre
 HOST = "127.0.0.1"
 HEALTHY_SECONDS = 180.0
 STOP_SECONDS = 15.0
+ALL_STOP_SECONDS = 180.0  # a run that is under way is given its time
 POLL_SECONDS = 0.2
 FILE = "up.json"
 
@@ -114,7 +115,7 @@ def stop(folder: Path) -> bool:
     if told is None:
         return False
     os.kill(int(told["process"]["pid"]), signal.SIGINT)
-    deadline = time.monotonic() + 4 * STOP_SECONDS
+    deadline = time.monotonic() + ALL_STOP_SECONDS
     while is_living(told["process"], beat=0.0):
         if time.monotonic() > deadline:
             raise ServiceFailed(f"process {told['process']['pid']} does not end; its logs are in {folder / 'up'}")
