@@ -170,9 +170,8 @@ def _thinned(count: int) -> NDArray[np.int64]:
 def _worst(comparison: Comparison, keys: tuple[str, ...]) -> tuple[Geometry, ...]:
     error = comparison.worst_atom
     found = []
-    for place, i in enumerate(np.argsort(-error)[:WORST].tolist(), start=1):
+    for i in np.argsort(-error)[:WORST].tolist():
         energy = comparison.energy_error[i] / comparison.frames.sizes[i]
         facts = (("largest force error", f"{error[i]:.3f} eV/Å"), ("energy error", f"{1e3 * energy:.1f} meV/atom"))
-        name = f"{place}. worst force"
-        found.append(Geometry(keys[i], name, "worst", comparison.frames.structure(i), facts=facts))
+        found.append(Geometry(keys[i], f"{error[i]:.2f} eV/Å", "worst", comparison.frames.structure(i), facts=facts))
     return tuple(found)

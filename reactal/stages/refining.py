@@ -60,7 +60,7 @@ def refined(
         return Refined(points, None, None, None, asked, f"no saddle of the reference was reached: {why}")
     there = saddle.moved(top.positions)
     moved = float(np.sqrt(np.square(superpose(top.positions, saddle.positions) - saddle.positions).sum(axis=1).mean()))
-    return Refined((reactant, there, product), (ends[0], top.energy, ends[1]), top.force_max, moved, asked)
+    return Refined((reactant, there, product), (ends[0], top.energy, ends[1]), top.force_max, round(moved, 6), asked)
 
 
 @final

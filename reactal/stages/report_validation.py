@@ -48,7 +48,7 @@ def tables(found: Sequence[Validation]) -> tuple[Table, ...]:
         for table in validation.tables:
             rows = tuple(tuple(_figures(cell) for cell in row) for row in table.rows)
             heads = tuple(_head(column) for column in table.columns)
-            out.append(Table(f"{table.chapter.capitalize()}: {table.title}{held}", heads, rows, table.note))
+            out.append(Table(f"{_titled(table.chapter, table.title)}{held}", heads, rows, table.note))
     return tuple(out)
 
 
@@ -59,7 +59,8 @@ def charts(found: Sequence[Validation], album: Album) -> tuple[Chart, ...]:
         for figure in dict.fromkeys(curve.figure for curve in validation.curves):
             curves = validation.curves_of(figure)
             lines = tuple(Line(c.name, c.x, c.y, c.spread, c.marks, _known(c, album)) for c in curves)
-            out.append(Chart(figure, curves[0].title, _head(curves[0].x_axis), _head(curves[0].y_axis), lines))
+            title = _titled(curves[0].chapter, curves[0].title)
+            out.append(Chart(figure, title, _head(curves[0].x_axis), _head(curves[0].y_axis), lines))
     return tuple(out)
 
 
@@ -79,6 +80,11 @@ def exhibits(found: Sequence[Validation], album: Album) -> tuple[Exhibit, ...]:
             )
         out += [Exhibit(_KINDS["path"], group, tuple(frames)) for group, frames in paths.items()]
     return tuple(out)
+
+
+def _titled(chapter: str, title: str) -> str:
+    """After its chapter, which a title may name itself."""
+    return title if title.lower().startswith(chapter) else f"{chapter.capitalize()}: {title}"
 
 
 def _known(curve: Curve, album: Album) -> tuple[int, ...]:

@@ -29,7 +29,9 @@ def test_like_against_like_has_its_diagonal() -> None:
     counts = [len(drawing.figure.axes[0].lines) for drawing in drawings]
     assert counts == [1, 0, 0]
     xs, ys = drawings[0].figure.axes[0].lines[0].get_data()
-    assert list(xs) == list(ys) == [1.0, 4.0]
+    assert list(xs) == list(ys) and xs[0] < 1.0 and xs[1] > 4.2
+    panel = drawings[0].figure.axes[0]
+    assert panel.get_xlim() == panel.get_ylim()
     assert drawings[0].name == "chart-0-some__chart_"
 
 
@@ -41,3 +43,20 @@ def test_doubt_is_a_band_around_a_line_and_a_bar_through_a_point() -> None:
         panel = drawing.figure.axes[0]
         assert sum(isinstance(container, ErrorbarContainer) for container in panel.containers) == bars
         assert words in captions.chart(shown)
+
+
+def test_a_single_pair_has_room_and_whole_numbers_on_its_axes() -> None:
+    alone = chart("model barrier (kcal/mol)", Line("all", (13.8166647,), (13.828,), (0.007,), marks=True))
+    ((_, drawing),) = charts(replace(PLAIN, charts=(alone,)))
+    low, high = drawing.figure.axes[0].get_xlim()
+    assert low < 13.5 and high > 14.2 and "e−" not in drawing.element
+
+
+def test_lines_of_one_name_look_alike_and_many_names_stand_below() -> None:
+    twice = chart("time (s)", Line("a", *POINTS), Line("a", *POINTS), Line("b", *POINTS))
+    many = chart("time (s)", *(Line(f"line {i}", *POINTS) for i in range(6)))
+    first, second = (drawing.figure for _, drawing in charts(replace(PLAIN, charts=(twice, many))))
+    same, again, other = (line.get_color() for line in first.axes[0].lines)
+    assert same == again != other
+    assert [text.get_text() for text in first.axes[0].get_legend().get_texts()] == ["a", "b"]
+    assert second.axes[0].get_legend() is None and len(second.legends[0].get_texts()) == 6

@@ -155,6 +155,7 @@ def test_a_validation_is_shown_with_what_it_looked_at(campaign: Campaign) -> Non
                 (Column("element"), Column("MAE", "eV/Å")),
                 (("H", 0.0461), ("<b>", None)),
             ),
+            Table("forgetting", "uncertainty", "What each training forgot", (Column("iteration"),), ((0,), (1,))),
         ),
         (
             Curve(
@@ -175,12 +176,13 @@ def test_a_validation_is_shown_with_what_it_looked_at(campaign: Campaign) -> Non
     data = reported(campaign, campaign.events)
     assert [(goal.title, goal.value, goal.verdict) for goal in data.goals] == [("Forces", "0.046 eV/Å", "met")]
     assert data.tables[0].title == "Accuracy: Errors by element" and data.tables[0].rows == (("H", "0.046"), ("<b>", "–"))
+    assert [table.title for table in data.tables if "forgot" in table.title] == ["Uncertainty: What each training forgot"]
     assert [(one.group, one.name, len(one.frames)) for one in data.exhibits] == [
         ("Validated saddles", "<saddle>", 1),
         ("Validated paths", "irc", 3),
     ]
     assert min(data.charts[0].lines[0].structures) >= 0
-    assert "Diffusion" in [picture.title for picture in pictures(dataclasses.replace(data, iterations=(), map=None))]
+    assert "Dynamics: Diffusion" in [picture.title for picture in pictures(dataclasses.replace(data, iterations=(), map=None))]
 
 
 def test_the_album_turns_structures_and_their_displacements_alike(campaign: Campaign) -> None:
