@@ -19,6 +19,7 @@ from uuid import uuid4
 import boto3
 import numpy as np
 from figure import Figure, rates, report, versus
+from store_at_scale import scale_figures
 
 from reactal.chem.frames import Frames
 from reactal.chem.label import Label
@@ -189,7 +190,7 @@ def main() -> None:
         with opened() as (objects, floor):
             figures += label_figures(kind, objects, floor, n=labels, runs=runs)
             figures += frames_figures(kind, objects, floor, n=frames, runs=runs)
-    report(figures)
+    report(figures + scale_figures(quick=quick))
 
 
 if __name__ == "__main__":
