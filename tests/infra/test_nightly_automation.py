@@ -14,7 +14,7 @@ FILE = Path(__file__).parents[2] / "infra" / "prefect" / "nightly-automation.yam
 
 def test_prefect_takes_the_automation_and_it_watches_the_flow_of_that_name() -> None:
     made = AutomationCore.model_validate(yaml.safe_load(FILE.read_text(encoding="utf-8")))
-    assert made.trigger.match_related["prefect.resource.name"] == nightly_refine.name  # type: ignore[union-attr]
+    assert made.trigger.match_related["prefect.resource.name"] == [nightly_refine.name]  # type: ignore[union-attr]
     assert {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"} <= set(made.trigger.expect)  # type: ignore[union-attr]
     (action,) = made.actions
     assert action.type == "send-notification"
