@@ -19,7 +19,8 @@ SHOWN = 4
 
 def require_same_versions(client: Client) -> None:
     """`LabelerUnavailable` says what differs, and where. Asked of those that are there now."""
-    found = list(differences(client.get_versions(check=False, packages=["reactal"])))
+    told: Any = client.get_versions(check=False, packages=["reactal"])  # of a client that is not asynchronous: no coroutine
+    found = list(differences(told))
     if found:
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise LabelerUnavailable(
