@@ -63,7 +63,7 @@ def test_every_parameter_has_a_title_and_most_say_what_they_mean() -> None:
 
 def test_the_campaign_of_the_command_line_takes_the_place_of_the_files() -> None:
     made = {one.name: one for one in deployments(ROOT / "prefect.yaml", campaign_file="mine.yaml")}
-    assert set(made) == {"campaign", "nightly-refine", "compare", "label", "train", "explore", "validate"}
+    assert set(made) == {"campaign", "nightly-refine", "compare", "density", "label", "train", "explore", "validate"}
     assert "mine.yaml" in json.dumps(made["campaign"].parameters) and "examples" not in json.dumps(made["campaign"].parameters)
     assert "mine.yaml" in json.dumps(made["nightly-refine"].parameters)
 
