@@ -127,6 +127,19 @@ def test_orbitals_that_are_damaged_or_of_another_program_cost_nothing(tmp_path: 
     assert expected.energy != found.energy
 
 
+def test_orbitals_that_say_they_are_of_this_basis_and_are_not_are_found_out(tmp_path: Path) -> None:
+    other, store = Theory.parse("hf/3-21g"), OrbitalStore(LocalStore(tmp_path))
+    labels([water()], learner(other, store))
+    (file,) = [path for path in tmp_path.rglob("*-*") if path.is_file()]
+    lie = file.read_bytes().replace(b'"basis": "3-21g"', b'"basis": "sto-3g"')
+    store.put(QUICK.fingerprint, file.parent.name, lie, surprise=1.0, known=[])
+    path = [water(0.01), water(0.02)]
+    found = labels(path, learner(store=store))
+    agree(fresh(path, QUICK), found)
+    assert [rungs_of(label) for label in found] == [["learned_guess", "default"], ["learned_guess"]]
+    assert found[0].attempts[0].outcome == "crashed"
+
+
 def test_a_lower_state_clears_what_was_left_of_the_upper_one(tmp_path: Path) -> None:
     """Two states of C2 cross near 1.5 angstrom; what is learned below follows the upper one."""
     path = [Structure.from_symbols("CC", [[0.0, 0.0, 0.0], [0.0, 0.0, 1.45 + 0.03 * number]]) for number in range(12)]

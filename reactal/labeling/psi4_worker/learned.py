@@ -57,7 +57,10 @@ class LearnedGuesses:
         molecule = self._latest = self._molecule(request)
         if molecule is None:
             return list(self._plain.near(request))
-        guess = molecule.guess(request)
+        try:
+            guess = molecule.guess(request)
+        except Exception:  # a guess saves time, and whatever is wrong with it must not cost a label
+            molecule.is_learnable, guess = False, None
         return [guess] if guess else []
 
     def is_sample(self) -> bool:
@@ -68,7 +71,10 @@ class LearnedGuesses:
         molecule = self._molecule(request)
         if molecule is None:
             return self._plain.keep(request, result, wavefunction)
-        record, surprise = molecule.learn(request, result, wavefunction)
+        try:
+            record, surprise = molecule.learn(request, result, wavefunction)
+        except Exception:  # as above
+            molecule.is_learnable, record = False, None
         if record is not None:
             self._told = {"record": base64.b64encode(record.to_bytes()).decode("ascii"), "surprise": surprise}
         self._shrink()

@@ -119,7 +119,7 @@ class LearnedMolecule:
         import numpy as np
 
         first = self.records[0] if self.records else record
-        alike = record.shells == first.shells and [p.shape for p in record.planes] == [p.shape for p in first.planes]
+        alike = (record.shells, _shapes(record.planes)) == (first.shells, _shapes(first.planes))
         known = any(np.abs(record.positions - other.positions).max() < 1e-6 for other in self.records)
         if not alike or known:
             return
@@ -140,12 +140,13 @@ class LearnedMolecule:
         if not Turning(shells).covers or sum(plane.size for plane in planes) * 4 > LARGEST:
             self.is_learnable = False
             return None, 0.0
-        surprise = UNPREDICTED
-        if offered is not None and offered.planes:
-            surprise = max(departure(*pair) for pair in zip(planes, offered.planes))  # noqa: B905
         if self._misled and offered is not None:
             self._forget_other_states(offered.images, planes)
         self._misled = False
+        self.records = [one for one in self.records if (one.shells, _shapes(one.planes)) == (shells, _shapes(planes))]
+        surprise = UNPREDICTED
+        if offered is not None and _shapes(offered.planes) == _shapes(planes):
+            surprise = max(departure(*pair) for pair in zip(planes, offered.planes))  # noqa: B905
         if surprise < SURPRISING:
             return None, surprise
         record = Record(
@@ -175,3 +176,7 @@ class LearnedMolecule:
         far[0] = True
         wrong = set(images.labels[far & (images.distances <= NEARBY)])
         self.records = [record for number, record in enumerate(self.records) if number not in wrong]
+
+
+def _shapes(planes: Sequence[Any]) -> List[Tuple[int, ...]]:
+    return [plane.shape for plane in planes]

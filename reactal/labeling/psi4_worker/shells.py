@@ -7,6 +7,7 @@ x^2 + y^2 + z^2, each of unit norm; of higher shells likewise. Harmonic shells s
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import comb, factorial
 from typing import Any, Dict, List, Sequence, Tuple
 
@@ -105,6 +106,7 @@ def _values(degree: int, points: Any) -> Any:
     return np.stack(columns, axis=-1)
 
 
+@lru_cache(maxsize=None)
 def harmonics(degree: int) -> List[Polynomial]:
     """Real solid harmonics in Psi4's order m = 0, 1+, 1-, 2+, ... (Helgaker, Jorgensen, Olsen, Molecular Electronic-Structure
     Theory, section 6.4.2), each with the same norm on the sphere."""
@@ -156,6 +158,7 @@ def _plus(one: Polynomial, other: Polynomial) -> Polynomial:
     return {power: one.get(power, 0.0) + other.get(power, 0.0) for power in {**one, **other}}
 
 
+@lru_cache(maxsize=None)
 def cartesian_block(degree: int) -> Any:
     """Columns: harmonics of degree l, l-2, ... times powers of the radius, of unit norm, in the products of a Cartesian shell.
 
