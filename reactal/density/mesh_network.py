@@ -41,6 +41,9 @@ class MeshNetwork(nn.Module):
         self.finer = nn.ModuleList(nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_Residual(width) for width in widths[:-1])
         self.last = nn.Conv3d(widths[0], 1, 1)
+        nn.init.zeros_(self.last.weight)  # it begins with no residual at all, not with a wild one
+        assert self.last.bias is not None
+        nn.init.zeros_(self.last.bias)
 
     def values(self, geometry: Geometry, points: torch.Tensor) -> torch.Tensor:
         """Of the factor on the free atoms' density the mesh knows the nodes; in between it is smooth, as the density is not."""

@@ -29,6 +29,8 @@ class PointNetwork(nn.Module):
         self.first = nn.Linear(self.fingerprints.invariants * 2, hidden)
         self.hidden = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(spec.layers))
         self.last = nn.Linear(hidden, 1)
+        nn.init.zeros_(self.last.weight)  # it begins with no residual at all, not with a wild one
+        nn.init.zeros_(self.last.bias)
 
     def values(self, geometry: Geometry, points: torch.Tensor) -> torch.Tensor:
         blocks = [self._block(geometry, points[start : start + BLOCK]) for start in range(0, len(points), BLOCK)]

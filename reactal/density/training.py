@@ -19,6 +19,7 @@ from reactal.density.keeping import Keeper, Kept
 from reactal.density.lessons import Geometry, Lesson
 from reactal.density.network import NetworkSpec
 from reactal.errors import ConfigError, TooFewLabels, TrainingDiverged
+from reactal.potentials.threads import torch_threads
 
 __all__ = ["CurvePoint", "DensityTraining", "TrainingPlan", "rho_error", "train_network"]
 
@@ -29,7 +30,8 @@ class TrainingPlan:
     """`steps` of `batch` molecules, or `minutes` of them if that is sooner (0: no limit). The rate falls from `rate` as a cosine.
 
     Validated every `validate_every` steps; given up after `patience` validations without a better one (0: never). The state is
-    kept every `keep_every` steps where there is a place for it.
+    kept every `keep_every` steps where there is a place for it. With more than one of `threads` the same plan need not give the
+    same weights to the last bit.
     """
 
     steps: int = 20_000
@@ -44,6 +46,7 @@ class TrainingPlan:
     validate_every: int = 200
     patience: int = 0
     keep_every: int = 200
+    threads: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -86,7 +89,7 @@ def train_network(
         raise TooFewLabels("there is no density to learn from; give some molecules")
     module = DensityTraining(network, spec, lessons, held_out or lessons[:4], plan=plan, keeper=keeper, tell=tell)
     if not module.finished:
-        with _quiet():
+        with _quiet(), torch_threads(plan.threads):
             trainer = lightning.Trainer(accelerator="auto", devices=1, max_epochs=1, barebones=True)
             trainer.fit(module, train_dataloaders=_Steps(module))
     module.finish()
@@ -141,6 +144,8 @@ class DensityTraining(lightning.LightningModule):
         self.held_out = [lesson.to(self.device) for lesson in self.held_out]
         self.average = {name: value.to(self.device) for name, value in self.average.items()}
         self.best = {name: value.to(self.device) for name, value in self.best.items()}
+        for state in self.optimiser.state.values():  # of a training that goes on they were read into this machine's own memory
+            state.update({name: value.to(self.device) for name, value in state.items() if name != "step"})
 
     def training_step(self, numbers: Sequence[int], _: int) -> None:
         generator = np.random.default_rng((self.plan.seed, self.step_number))
