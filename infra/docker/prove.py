@@ -27,6 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PREDEFINED = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # Docker's own arguments
 CODENAMES = {"12": "bookworm", "13": "trixie"}
+CHROOT = shutil.which("chroot") or "chroot"  # found here, not by the PATH of the image
 UNPROVEN = 3
 AUTHORITY = "/run/authority.crt"
 MADE = "etc/.debootstrap-went-through"
@@ -238,8 +239,14 @@ def inside(stage: Stage, command: list[str]) -> str:
     words = ["env", "--chdir", stage.folder, *command]
     with mounted(stage):
         done = subprocess.run(
-            ["chroot", f"--userspec={stage.user}", str(stage.root), *words],
-            env={**machine, "HOME": "/" if stage.user == "0:0" else "/tmp", **stage.arguments, **stage.environ},
+            [CHROOT, f"--userspec={stage.user}", str(stage.root), *words],
+            env={
+                **machine,
+                "TINI_SUBREAPER": "1",
+                "HOME": "/" if stage.user == "0:0" else "/tmp",
+                **stage.arguments,
+                **stage.environ,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

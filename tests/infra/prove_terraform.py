@@ -16,6 +16,8 @@ from reactal.store.opening import open_store
 from tests.infra.programs import INFRA, ran, said
 from tests.store.s3_servers import ACCESS, SECRET, S3Server, moto_server
 
+pytestmark = pytest.mark.timeout(1800)
+
 AWS = INFRA / "terraform" / "aws"
 SERVICES = "s3 kms sts iam ec2 ecr eks rds sns budgets cloudwatch logs".split()
 PLUGINS = ("~/.terraform.d/plugins", "/usr/share/terraform/plugins", "/usr/local/share/terraform/plugins")
