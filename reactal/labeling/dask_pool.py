@@ -32,6 +32,7 @@ __all__ = ["DaskLabelPool"]
 WORKER_SECONDS = 60.0  # for the first worker to appear
 ASK_SECONDS = 1.0  # between questions how many there are
 LOOK_SECONDS = 0.1
+GONE_SECONDS = 240.0  # without a single worker, which whoever started it may start again
 WAITING_SHARE = 1.0  # of labels to slots that are left when a slot no longer holds its next one
 Answer = Label | LabelFailure
 
@@ -67,7 +68,7 @@ class DaskLabelPool:
         self._costs: dict[Theory, CostModel] = {}
         self._kinds = self._resources.kinds
         self._names = [slot_name(kind) if self._resources.classes else LABEL_SLOT for kind in self._kinds]
-        self._offered, self._asked = [0] * len(self._kinds), 0.0
+        self._offered, self._asked, self._last_seen = [0] * len(self._kinds), 0.0, 0.0
 
     def label(self, structures: Sequence[Structure], *, theory: Theory | None = None) -> Iterator[LabelOutcome]:
         theory = theory or self._theory
@@ -92,7 +93,7 @@ class DaskLabelPool:
         """What came of each key, as it comes. What was on a worker each time one died is done again at the end, alone."""
         agenda = Agenda(structures, self._cost(theory), self._resources)
         flight = Flight(self._client, lambda errand: self._submit(errand, structures, agenda, theory))
-        suspects, wishes = Suspects(), Wishes(self._client, self._growth)
+        suspects, wishes, self._last_seen = Suspects(), Wishes(self._client, self._growth), time.monotonic()
         try:
             while agenda or flight or suspects.waiting:
                 if agenda:
@@ -101,8 +102,9 @@ class DaskLabelPool:
                 elif not flight:
                     flight.start(Errand((suspects.next(),), len(self._kinds) - 1))
                 self._wish(wishes, agenda, flight)
-                if agenda and not flight.lands_within(ASK_SECONDS):
-                    continue  # there may be new slots meanwhile
+                if not flight.lands_within(ASK_SECONDS):
+                    self._require_slots()
+                    continue  # there may be new ones meanwhile
                 errand, landed = flight.land()
                 if isinstance(landed, list):
                     yield from self._finished(errand, landed, agenda)
@@ -193,6 +195,18 @@ class DaskLabelPool:
                     if self._growth
                     else f'start them with `dask worker --nthreads 1 --resources "{missing}=1"`'
                 )
+            )
+
+    def _require_slots(self) -> None:
+        """`LabelerUnavailable` where all slots have been gone for so long that nobody will start them again."""
+        self._offered, self._asked = self._offers(), time.monotonic()
+        if any(self._offered):
+            self._last_seen = self._asked
+        patience_s = max(GONE_SECONDS, self._growth.patience_s if self._growth else 0.0)
+        if self._asked - self._last_seen > patience_s:
+            raise LabelerUnavailable(
+                f"all workers of the Dask cluster {self._address()} have been gone for {patience_s:.0f} s; "
+                "see why they ended, and run the same command again: whatever was computed is kept"
             )
 
     def _offers(self) -> list[int]:

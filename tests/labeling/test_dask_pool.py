@@ -10,6 +10,7 @@ import pytest
 from distributed import Client
 
 from reactal.chem import Label, Structure, Theory
+from reactal.errors import LabelerUnavailable
 from reactal.labeling.base import LabelingResources
 from reactal.labeling.cluster import local_cluster
 from reactal.labeling.dask_pool import DaskLabelPool
@@ -17,11 +18,12 @@ from reactal.labeling.execution_log import EXECUTION_LOG
 from reactal.labeling.psi4_worker.neighbours import SAMPLE
 from reactal.store.labels import LabelStore
 from reactal.store.opening import open_store
-from tests.labeling.molecules import hydrogen_trios
+from tests.labeling.molecules import hydrogen_trios, waters
 from tests.labeling.test_guess_reuse import QUICK, SAME, labels
 from tests.labeling.watching import executions, until
 
 LEPS = Theory.parse("leps/none", program="ase")
+LARGER = Theory.parse("hf/6-31g*")
 ONE = LabelingResources(slots=1)
 
 
@@ -60,3 +62,16 @@ def test_a_state_that_is_not_the_lowest_is_put_right_before_it_is_handed_out(cli
     assert excess.max() < SAME
     replaced = {entry.structure.key for entry, _ in LabelStore(open_store(str(tmp_path))).superseded(QUICK.fingerprint)}
     assert replaced == {structure.key for structure in path[SAMPLE:]}
+
+
+@pytest.mark.psi4
+def test_a_cluster_that_lost_all_its_workers_for_good_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reactal.labeling.dask_pool.GONE_SECONDS", 0.5)
+    monkeypatch.setattr("reactal.labeling.dask_pool.ASK_SECONDS", 0.2)
+    with local_cluster(1) as cluster, Client(cluster, set_as_default=False) as client:
+        outcomes = DaskLabelPool(client, str(tmp_path), LARGER, ONE).label(waters(60))
+        next(outcomes)
+        cluster.scale(0)
+        with pytest.raises(LabelerUnavailable, match=r"all workers of the Dask cluster .* have been gone for"):
+            list(outcomes)
+    assert 0 < len(list(LabelStore(open_store(str(tmp_path))).keys(LARGER.fingerprint))) < 60
