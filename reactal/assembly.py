@@ -99,6 +99,12 @@ class Workshop:
         return self._stack.enter_context(section)
 
     @property
+    def dashboard(self) -> str | None:
+        """The page of the Dask cluster, once it is at work; asking starts none."""
+        client = self.__dict__.get("client")
+        return None if client is None else str(client.dashboard_link)
+
+    @property
     def _job_folder(self) -> Path:
         return local_folder(self.config) / self.config.name / "jobs"
 

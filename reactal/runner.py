@@ -80,6 +80,11 @@ class Campaign:
         return {"host": holder["host"].partition("pid:")[0], "pid": holder["pid"], **batch_progress(self.bench, self._state)}
 
     @property
+    def dashboard(self) -> str | None:
+        """The page of the Dask cluster that works for this driver now; None where there is none."""
+        return self._workshop.dashboard
+
+    @property
     def folder(self) -> Path:
         """Where this machine keeps the campaign's report."""
         return local_folder(self.config) / self.config.name

@@ -39,12 +39,16 @@ class Board:
         self._key = artifact_key(self._name)
         self._progress = cast(UUID, create_progress_artifact(self._share, key=f"{self._key}-progress", description=self._name))
         self._batches = 0
+        self._dashboard: str | None = None
 
     def show(self) -> None:
         """After an action: the bar always, the table when a batch was labelled."""
         state = self._campaign.state
         said = f"{self._name}: {state.labels_asked} labels, iteration {state.iteration}"
         update_progress_artifact(self._progress, self._share, description=said)
+        if (page := self._campaign.dashboard) is not None and page != self._dashboard:
+            self._dashboard = page
+            create_link_artifact(page, link_text="Dask's dashboard", key=f"{self._key}-dask", description=f"{self._name}: dask")
         if len(state.labelled) != self._batches:
             self._batches = len(state.labelled)
             create_table_artifact(

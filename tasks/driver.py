@@ -23,6 +23,10 @@ class Driver(Protocol):
     def state(self) -> CampaignState:
         """Where it stands."""
 
+    @property
+    def dashboard(self) -> str | None:
+        """The page of the Dask cluster that works for it now; None where there is none."""
+
     def next_action(self) -> Action:
         """What is to be done now."""
 

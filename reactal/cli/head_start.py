@@ -39,6 +39,10 @@ class HeadStart:
     def state(self) -> CampaignState:
         return self._state if self._first is not None else self._campaign.state
 
+    @property
+    def dashboard(self) -> str | None:
+        return self._campaign.dashboard
+
     def next_action(self) -> Action:
         """As the campaign's."""
         return self._first if self._first is not None else self._campaign.next_action()

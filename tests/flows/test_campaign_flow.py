@@ -65,7 +65,8 @@ def processes_of(folder: Path) -> list[int]:
 
 def test_run_is_found_by_name_and_shows_its_work(prefect: Api, tmp_path: Path) -> None:
     file = leps_campaign(tmp_path, "# with the server that the environment names\n")
-    file.write_text(file.read_text().replace("name: leps", "name: leps-shown"))
+    text = file.read_text().replace("name: leps", "name: leps-shown")
+    file.write_text(text.replace("cluster: {kind: none}", "cluster: {kind: local, workers: {least: 1, most: 1}}"))
     summary = run(file, environment=prefect.environment)
 
     (flow_run,) = prefect.flow_runs("leps-shown")
@@ -77,6 +78,8 @@ def test_run_is_found_by_name_and_shows_its_work(prefect: Api, tmp_path: Path) -
     assert tasks[0]["name"] == "seed · iteration 0"
     artifacts = {artifact["key"]: artifact for artifact in prefect.artifacts(flow_run["id"])}
     assert artifacts["leps-shown-progress"]["data"] == 100.0
+    assert "http://127.0.0.1:" in artifacts["leps-shown-dask"]["data"]
+    assert "/report.html" in artifacts["leps-shown-report"]["data"]
     assert summary["verdict"].replace("_", " ") in artifacts["leps-shown-verdict"]["data"]
     rows = json.loads(artifacts["leps-shown-iterations"]["data"])
     assert rows and {"iteration", "labels", "barrier model", "barrier reference"} <= set(rows[0])
