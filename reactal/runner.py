@@ -193,6 +193,24 @@ class Campaign:
         self._append(Amended(config=self.config.sha256, changes=changes, reason=reason))
         return changes
 
+    def rebuild_tracking(self) -> str:
+        """Show every event to the tracker once more, as after the loss of its database; the id of the campaign's run there."""
+        if self.config.tracking.kind == "none":
+            raise InputError(f"{self.file} has no tracking; with `tracking: {{kind: mlflow}}` its runs can be written")
+        if not self.events:
+            raise InputError(f"campaign {self.config.name} has not begun; there is nothing to rebuild")
+        if (driver := self.at_work) is not None:
+            raise InputError(f"campaign {self.config.name} is driven by {driver['pid']} at {driver['host']}; pause it first")
+        tracker, bench, state = self._workshop.tracker, self._workshop.bench, CampaignState()
+        for event in self.events:
+            state = fold([event], state)
+            track(tracker, bench, event, state)
+        if self.finished:
+            self._hand_over()
+        found = {"tracking_uri": self._workshop.tracking_uri, "run_id": tracker.run_id(campaign_run(tracker, bench))}
+        self._workshop.objects.put(f"{self._prefix}/tracking.json", json.dumps(found).encode())
+        return str(found["run_id"])
+
     def close(self) -> None:
         """Give everything back; may be called twice."""
         self._lease.release()

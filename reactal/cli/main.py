@@ -28,6 +28,7 @@ from reactal.cli.init import init
 from reactal.cli.label import label
 from reactal.cli.network import discover, network, routes
 from reactal.cli.predict import predict
+from reactal.cli.rebuild import rebuild
 from reactal.cli.refine import champion, refine
 from reactal.cli.run import run
 from reactal.cli.sample import sample
@@ -57,7 +58,7 @@ app = typer.Typer(
 _CAMPAIGNS, _STAGES, _MACHINE = "A campaign", "One stage by itself", "This machine"
 _REACTIONS = "Geometries and reactions on a model, or on GFN-xTB"
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    _CAMPAIGNS: (init, estimate, run, status, report, pause, resume, approve, amend, refine, champion),
+    _CAMPAIGNS: (init, estimate, run, status, report, pause, resume, approve, amend, refine, champion, rebuild),
     _STAGES: (label, train, tune, predict, export, explore, validate, compare),
     _REACTIONS: (sample, routes, network, discover),
     _MACHINE: (doctor, up, deploy),
