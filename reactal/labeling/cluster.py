@@ -109,6 +109,7 @@ def connect(spec: str, slots: int, *, dashboard: str = "127.0.0.1:0", classes: S
         ):
             yield client
         return
+    _require_keys(spec)
     try:
         client = Client(spec, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:  # TimeoutError is an OSError
@@ -117,6 +118,17 @@ def connect(spec: str, slots: int, *, dashboard: str = "127.0.0.1:0", classes: S
         ) from error
     with client:
         yield client
+
+
+def _require_keys(address: str) -> None:
+    """Asked before there is a client: one that has no keys takes a minute to end."""
+    from distributed import Security
+
+    if address.startswith("tls://") and Security().get_connection_args("client").get("ssl_context") is None:
+        raise LabelerUnavailable(
+            f"there are no keys for TLS with the Dask scheduler at {address}; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE and the "
+            "variables with CLIENT__CERT and CLIENT__KEY for CA_FILE (docs/security.md)"
+        )
 
 
 @final
