@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 MOST_POINTS = 1500  # of one line
 MOST_LINES = 12  # more cannot be told apart
-CROWDED = 4  # names; more of them stand below the figure
+CROWDED = 3  # names; more of them stand below the figure
 COLOURS = (MODEL, TRUTH, ACCENT, MUTED, INK)
 
 
