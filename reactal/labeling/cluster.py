@@ -41,6 +41,9 @@ SCHEDULER_SETTINGS = {
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
     "distributed.admin.low-level-log-length": KEPT_MESSAGES,
 }
+RETURN_SECONDS = (
+    600  # for a worker to be started again; Dask's 15 are too few where many start at once, and then it is never back
+)
 WORKER_ARGUMENTS = ("--nthreads", "1", "--memory-limit", "0", "--resources", f"{LABEL_SLOT}=1,{TRAINING_SLOT}=1")
 """Of the command `dask worker`: what `local_cluster` says of its workers."""
 
@@ -67,7 +70,7 @@ def local_cluster(
     from distributed import LocalCluster
 
     with (
-        dask.config.set(SCHEDULER_SETTINGS),
+        dask.config.set({**SCHEDULER_SETTINGS, "distributed.deploy.lost-worker-timeout": RETURN_SECONDS}),
         LocalCluster(
             n_workers=0 if classes else slots,
             threads_per_worker=1,
