@@ -41,9 +41,7 @@ SCHEDULER_SETTINGS = {
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
     "distributed.admin.low-level-log-length": KEPT_MESSAGES,
 }
-RETURN_SECONDS = (
-    600  # for a worker to be started again; Dask's 15 are too few where many start at once, and then it is never back
-)
+RETURN_SECONDS = 600  # for a worker to be started again; Dask's own 15 are too few on a busy machine, and it is given up for good
 WORKER_ARGUMENTS = ("--nthreads", "1", "--memory-limit", "0", "--resources", f"{LABEL_SLOT}=1,{TRAINING_SLOT}=1")
 """Of the command `dask worker`: what `local_cluster` says of its workers."""
 
