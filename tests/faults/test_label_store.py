@@ -70,6 +70,13 @@ def test_a_store_that_fails_one_request_in_five_costs_time_and_no_label(kind: st
     assert list(open_store(url).list("claims/")) == []
 
 
+def test_a_slow_store_costs_time_and_no_label(pool: LocalLabelPool, proxy: Proxy, log: Path) -> None:
+    proxy.plan = [("PUT", "slow")] * 3 * COUNT  # each waits longer than the label takes
+    assert labelled(pool, waters(COUNT)) == [(True, False)] * COUNT
+    assert len(proxy.plan) < 2 * COUNT, "the store was not slow"
+    assert len(executions(log)) == COUNT
+
+
 def test_a_label_that_cannot_be_written_is_kept_and_never_paid_twice(
     pool: LocalLabelPool, url: str, proxy: Proxy, log: Path, tmp_path: Path
 ) -> None:
