@@ -24,7 +24,8 @@ COPY reactal/ reactal/
 COPY flows/ flows/
 COPY tasks/ tasks/
 RUN /srv/tools/bin/uv pip install --no-cache --compile-bytecode --no-deps --python /srv/reactal/bin/python . \
-    && /srv/tools/bin/cyclonedx-py environment /srv/reactal/bin/python --output-reproducible --output-file /srv/reactal/sbom.cdx.json
+    && /srv/tools/bin/cyclonedx-py environment /srv/reactal/bin/python --output-reproducible --output-file /srv/reactal/sbom.cdx.json \
+    && rm -f /srv/reactal/.lock
 
 FROM debian:${DEBIAN}
 ARG REVISION=unknown
