@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import time
@@ -148,6 +149,8 @@ class DensityTraining(lightning.LightningModule):
             state.update({name: value.to(self.device) for name, value in state.items() if name != "step"})
 
     def training_step(self, numbers: Sequence[int], _: int) -> None:
+        if self.finished:  # the batch that Lightning had asked for ahead
+            return
         generator = np.random.default_rng((self.plan.seed, self.step_number))
         batch = [self.lessons[int(number)] for number in numbers]
         if self.spec.kind in ("unet", "combined"):
@@ -247,8 +250,10 @@ class _Steps:
 
     def __iter__(self) -> Iterator[list[int]]:
         count, plan = len(self._module.lessons), self._module.plan
-        while not self._module.finished:
-            generator = np.random.default_rng((plan.seed, 1, self._module.step_number))
+        for step in itertools.count(self._module.step_number):  # Lightning asks for a batch ahead, before the step number moves
+            generator = np.random.default_rng((plan.seed, 1, step))
+            if self._module.finished:
+                return
             yield generator.choice(count, size=min(plan.batch, count), replace=False).tolist()
 
 
