@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, final
 
+from reactal.tracking.importing import import_mlflow
+
 __all__ = ["MachineWatch"]
 
 PREFIX = "system/"  # by which MLflow's page knows them
@@ -41,6 +43,7 @@ class MachineWatch:
 
 
 def _monitors() -> list[Any]:
+    import_mlflow()
     from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
     from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
     from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor

@@ -20,6 +20,7 @@ from typing import Any, TypeVar, final
 
 from reactal.errors import TrackerUnavailable
 from reactal.tracking.base import DatasetRef
+from reactal.tracking.importing import import_mlflow
 from reactal.tracking.models import MODEL_TAG, Registered
 
 __all__ = ["MlflowSession", "is_answering", "model_name"]
@@ -223,6 +224,7 @@ def _client(uri: str) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a campaign tells nobody that it runs
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # which belongs to `--json`
+    import_mlflow()
     from mlflow.tracking import MlflowClient
 
     for chatty in ("mlflow", "alembic"):
