@@ -36,9 +36,13 @@ def refine(
 ) -> None:
     """One night of refinement: label what came in, teach a challenger, promote it if it is better.
 
-    The campaign is finished. Its champion is measured on the inbox and looks for its own weak spots; what is worth it is labelled
-    within tonight's budget; a challenger learns from it; both are held against tests that neither was trained on. Stop it when
-    you like, even by kill -9: the same command goes on where it was. Exit code 1 where it had to halt.
+    The campaign is finished. Its champion is measured on the inbox and looks for its own weak spots.
+
+    What is worth it is labelled within tonight's budget, and a challenger learns from it.
+
+    Both are held against tests that neither was trained on; the report says who won and why.
+
+    Stop it when you like, even by kill -9: the same command goes on where it was. Exit code 1 where it had to halt.
 
     A webhook in REACTAL_WEBHOOK_URL hears of promotions, halts and failures.
 
