@@ -37,8 +37,10 @@ def _host() -> str:
 
 
 def _started(pid: int) -> str:
-    """When the process began, in clock ticks: a number that a later process of the same pid does not share. Empty if gone."""
+    """When the process began, in clock ticks: a number that a later process of the same pid does not share. Empty if gone, or
+    if all that is left of it is the exit code that its parent has not asked for yet."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if state in ("Z", "X") else rest[18]
+    except (OSError, IndexError, ValueError):
         return ""

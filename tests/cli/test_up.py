@@ -119,8 +119,9 @@ class TestKept:
         limits = {limit["name"]: limit["limit"] for limit in kept.api.ask("/v2/concurrency_limits/filter", {"limit": 50})}
         assert {"reactal-labels": 2, "reactal-gpus": 1}.items() <= limits.items()
         deployment = kept.api.ask("/deployments/name/campaign/campaign")["id"]
+        until(lambda: kept.run(deployment), "the clock")
+        kept.api.ask(f"/deployments/{deployment}/pause_deployment", {})  # once is enough
         run = until(lambda: (now := kept.run(deployment)) and now["state_name"] == "Suspended" and now, "the run to ask")
-        kept.api.ask(f"/deployments/{deployment}/pause_deployment", {})
         assert run["auto_scheduled"]
         journal = next(tag for tag in run["tags"] if tag.startswith("journal-"))
         approved = kept.reactal("approve", kept.campaign, "--reason", "Ada")
