@@ -10,7 +10,7 @@ from reactal.labeling.psi4_worker.images import ORDERS_AT_MOST, Images, nearest_
 from reactal.labeling.psi4_worker.orbital_record import Record, record_from
 from reactal.labeling.psi4_worker.prediction import departure, predicted
 from reactal.labeling.psi4_worker.shells import HIGHEST, Turning, cartesian_block, harmonic_blocks
-from reactal.labeling.psi4_worker.tally import LOOKED_AT, REST, SAMPLES, Tally
+from reactal.labeling.psi4_worker.tally import FAILURES, LOOKED_AT, NEARBY, NEAREST, REST, SAMPLES, Tally
 
 ROUNDING = 1e-10
 SINGLE = 1e-5  # of numbers kept in single precision
@@ -145,15 +145,30 @@ def test_guesses_that_are_no_better_than_fresh_ones_are_left_alone_for_a_while()
     tally = Tally()
     tally.fresh(11)
     for _ in range(LOOKED_AT):
-        tally.learned(7)
+        tally.learned(7, 0.1)
         assert not tally.is_resting()
     while not tally.is_resting():
-        tally.learned(13)
+        tally.learned(13, 0.1)
     assert [tally.is_resting() for _ in range(REST)].count(True) == REST - 2
     assert not tally.is_resting()
-    for _ in range(LOOKED_AT // 2):
+    for _ in range(FAILURES):
         tally.failed()
     assert tally.is_resting(), "those that do not converge are the worst"
+
+
+def test_images_are_taken_from_as_far_as_they_were_of_use() -> None:
+    tally = Tally()
+    tally.fresh(11)
+    tally.learned(12, 0.3)
+    assert tally.reach < 0.3
+    narrow = tally.reach
+    tally.learned(7, 0.9 * narrow)
+    assert tally.reach > narrow
+    tally.learned(12, 0.0)
+    assert tally.reach == NEAREST
+    for _ in range(60):
+        assert not tally.is_resting()
+    assert tally.reach == NEARBY, "in the end it is tried again"
 
 
 def test_comparisons_grow_rarer_until_one_finds_something() -> None:

@@ -10,7 +10,7 @@ from .orbital_guess import in_order, planes_of, write_orbitals
 from .orbital_record import Record, canonical_order
 from .prediction import SAME_STATE, departure, predicted
 from .shells import Turning, shells_of
-from .tally import Tally
+from .tally import NEARBY, Tally
 from .units import BOHR
 
 Json = Dict[str, Any]
@@ -20,8 +20,7 @@ SIZE = 1 << 25  # bytes of their orbitals, which may be fewer labels
 LARGEST = 1 << 21  # bytes of one label's; larger molecules are left to their neighbours
 IMAGES = 500  # that a guess is made of
 NUMBERS = 1 << 22  # in the orbitals of these images, which may be fewer
-NEARBY = 0.5  # angstrom, of the nearest image
-REACH = 1.5  # angstrom, of the others
+REACH = 1.5  # angstrom, of any but the nearest
 SURPRISING = 2e-5  # less, and there is nothing to learn from a label
 UNPREDICTED = 1.0
 
@@ -54,7 +53,7 @@ class LearnedGuess:
         import numpy as np
 
         self.result = result
-        self.molecule.tally.learned(result["scf_iterations"])
+        self.molecule.tally.learned(result["scf_iterations"], self.distance(request))
         slope = self.nearest.gradient[self.images.orders[0]] @ self.images.rotations[0].T
         before = {"energy": self.nearest.energy, "gradient": slope, "s_squared": self.nearest.s_squared}
         after = {**result, "gradient": np.array(result["gradient"])[self.molecule.order]}
@@ -96,7 +95,7 @@ class LearnedMolecule:
         known = np.stack([record.positions for record in self.records])
         places = self.places(request)
         images = nearest_images(places, known, self._orders, most=most)
-        if images.distances[0] > NEARBY:
+        if images.distances[0] > self.tally.reach:
             return None
         within = images.distances <= REACH
         self._offered = LearnedGuess(self, Images(*(part[within] for part in images)), places)
