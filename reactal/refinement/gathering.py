@@ -157,6 +157,8 @@ def _chosen(scene: Scene, opened: Opened, pool: Frames, taken: Frames) -> tuple[
         rows += free[found.rows].tolist()
         arms += [arm] * len(found.rows)
         dropped.update(found.dropped)
+    if ACTIVE not in arms:  # tests alone teach nothing
+        return Frames.of([]), dict(dropped)
     order = rng.permutation(len(rows))  # whichever limit ends the labels, tests and lessons are cut alike
     batch = pool[np.asarray(rows, dtype=np.int64)[order]]
     return batch.with_extra(arm=np.asarray(arms)[order]), dict(dropped)
