@@ -49,40 +49,33 @@ class _Work:
     follow_fs: float | None
 
 
+_AGAINST = "Labelled files or data sets NAME@VERSION, repeatable; barriers:FOLDER; or CAMPAIGN.yaml. Default: its own."
+_LABEL = "Let a campaign's reference compute Hessians at its stationary points, or single points of a suite: new labels."
+_REFINE = "Let the reference go from the model's saddles to its own, and hold barriers against those: new labels."
+_DYNAMICS = "Length of each run of dynamics; 0: none. Default: the goal's, of files none."
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A campaign file, a model's folder or URL, or gfn2, gfn1.")]
+Against = Annotated[list[str] | None, typer.Option(help=_AGAINST)]
+Out = Annotated[Path | None, typer.Option(help="Also write everything found as JSON: tables, curves, geometries.")]
+Labelling = Annotated[bool, typer.Option("--label", help=_LABEL)]
+Refine = Annotated[bool, typer.Option("--refine", help=_REFINE)]
+Dynamics = Annotated[float | None, typer.Option(min=0, metavar="FS", help=_DYNAMICS)]
+Strict = Annotated[
+    bool, typer.Option("--strict", help=f"Exit code {MISSED} unless the verdict is met: for scripts that must stop.")
+]
+Charge = Annotated[int | None, typer.Option(help="Of a file's geometries; without it the model's, else the file's own.")]
+Multiplicity = Annotated[int | None, typer.Option(help="Spin multiplicity; likewise.")]
+
+
 def validate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A campaign file, a model's folder or URL, or gfn2, gfn1.")],
-    against: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Labelled files or data sets NAME@VERSION, repeatable; barriers:FOLDER; or CAMPAIGN.yaml. Default: its own."
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write everything found as JSON: tables, curves, geometries.")] = None,
-    label: Annotated[
-        bool,
-        typer.Option(
-            "--label",
-            help="Let a campaign's reference compute Hessians at its stationary points, or single points of a suite: new labels.",
-        ),
-    ] = False,
-    refine: Annotated[
-        bool,
-        typer.Option(
-            "--refine",
-            help="Let the reference go from the model's saddles to its own, and hold barriers against those: new labels.",
-        ),
-    ] = False,
-    dynamics: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="FS", help="Length of each run of dynamics; 0: none. Default: the goal's, of files none."),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help=f"Exit code {MISSED} unless the verdict is met: for scripts that must stop.")
-    ] = False,
-    charge: Annotated[
-        int | None, typer.Option(help="Of a file's geometries; without it the model's, else the file's own.")
-    ] = None,
-    multiplicity: Annotated[int | None, typer.Option(help="Spin multiplicity; likewise.")] = None,
+    model: Model,
+    against: Against = None,
+    out: Out = None,
+    label: Labelling = False,
+    refine: Refine = False,
+    dynamics: Dynamics = None,
+    strict: Strict = False,
+    charge: Charge = None,
+    multiplicity: Multiplicity = None,
     store: StoreOption = DEFAULT_STORE,
     settings: SetOption = None,
     json: JsonOption = False,

@@ -35,9 +35,10 @@ class Lease:
         """`DriverConflict` where another driver lives; nothing is written then."""
         last = max(self._epochs(), default=0)
         if (holder := self.holder()) is not None:
+            host = holder["host"].partition("pid:")[0]
             raise DriverConflict(
-                f"another driver (process {holder['pid']} on {holder['host'].partition('pid:')[0]}) is at work on {self._prefix} in "
-                f"{self._objects.url}; wait for it, or stop it and start again"
+                f"another driver (process {holder['pid']} on {host}) is at work on {self._prefix} in {self._objects.url}; "
+                "wait for it, or stop it and start again"
             )
         if not self._objects.put_if_absent(
             self._key(last + 1, "held"), json.dumps({**this_process(), "token": self._token}).encode()
