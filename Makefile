@@ -2,10 +2,10 @@
 PYTHON ?= python3
 CAMPAIGN ?= examples/sn2-chloride/campaign.yaml
 BIN := .venv/bin
-# files side by side, in the order of tests/conftest.py; the tests start servers and programs and mostly wait for them
+# files side by side, in the order of tests/conftest.py, one more than there are cores: they start servers and programs and wait for them
 # and with one thread each: sums over threads that share two cores with others need not agree to the last bit
 test test-fast chaos: export OMP_NUM_THREADS := 1
-SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses=$(shell expr $$(nproc 2>/dev/null || echo 2) + 1) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 BENCHMARKS := label train rmd17 continual explore select density store scale reactions saddles quickstart validate report calibration compare search
 
 # programs, which our tests only call

@@ -30,7 +30,11 @@ FILE = "up.json"
 
 
 class ServiceFailed(ReactalError):
-    """A program of `reactal up` ended, or gave no answer."""
+    """A program of `reactal up` ended, or gave no answer. `port_taken`: by somebody, between our choice and its start."""
+
+    def __init__(self, message: str, *, port_taken: bool = False) -> None:
+        super().__init__(message)
+        self.port_taken = port_taken
 
 
 @final
@@ -51,6 +55,10 @@ class Service:
     @property
     def ended(self) -> bool:
         return self.process.poll() is not None
+
+    @property
+    def port_taken(self) -> bool:
+        return "address already in use" in self.log.read_text(encoding="utf-8", errors="replace").lower()
 
 
 @contextmanager
@@ -85,7 +93,7 @@ def until_healthy(started: Sequence[Service], *, stopped: Any, seconds: float = 
         while not stopped.is_set() and not service.healthy:
             if service.ended or time.monotonic() > deadline:
                 how = "has ended" if service.ended else f"gave no answer within {seconds:.0f} s"
-                raise ServiceFailed(f"{service.name} {how}; see {service.log}")
+                raise ServiceFailed(f"{service.name} {how}; see {service.log}", port_taken=service.ended and service.port_taken)
             stopped.wait(POLL_SECONDS)
 
 

@@ -8,13 +8,24 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from reactal.cli.output import JsonOption, announce, emit
-from reactal.cli.services import HOST, Service, announced, announced_by, free_port, services, stop, until_healthy
+from reactal.cli.services import (
+    HOST,
+    Service,
+    ServiceFailed,
+    announced,
+    announced_by,
+    free_port,
+    services,
+    stop,
+    until_healthy,
+)
 
 __all__ = ["up"]
 
@@ -67,7 +78,14 @@ def up(
         _show(there["links"], json=json)
         return
     with _interrupts() as asked:
-        _keep(folder, asked, worker=worker, dask=dask, slots=slots, json=json)
+        keep = partial(_keep, folder, asked, worker=worker, dask=dask, slots=slots, json=json)
+        try:
+            keep()
+        except ServiceFailed as failed:
+            if not failed.port_taken:
+                raise
+            announce("a port was taken meanwhile; starting again on others")
+            keep()
 
 
 def _keep(folder: Path, asked: threading.Event, *, worker: bool, dask: bool, slots: int, json: bool) -> None:

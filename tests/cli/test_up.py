@@ -64,6 +64,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         assert line, f"`reactal up` ended with {process.wait()}"
         told += line
     links = json.loads(told)
+    assert "prefect" in links, links
     try:
         yield Kept(process, links, file, Api(f"{links['prefect']}/api", without_prefect()))
     finally:

@@ -19,6 +19,7 @@ from reactal.labeling.cluster import TRAINING_SLOT, WORKER_ARGUMENTS, Carried
 from reactal.labeling.dask_pool import DaskLabelPool
 from tasks.retrying import is_transient
 from tests.chaos.services import HOST, Service
+from tests.labeling.watching import until
 from tests.store.s3_servers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
@@ -74,10 +75,9 @@ def test_labels_that_were_under_way_say_so_and_those_before_are_kept(
     services[0].kill()
     with pytest.raises(SchedulerLost, match=LOST):
         list(outcomes)
-    for service in services:
-        service.tend()
+    services[0].tend()
     with Client(address, timeout=90, set_as_default=False) as other:
-        other.wait_for_workers(1, timeout=90)
+        until(lambda: not services[1].tend() and bool(other.scheduler_info()["workers"]), "a worker", deadline_s=120.0)
         pool = DaskLabelPool(other, str(tmp_path / "store"), NULL, LabelingResources(slots=1))
         again = {outcome.index: outcome for outcome in pool.label(structures)}
     assert len(again) == len(structures)

@@ -31,7 +31,7 @@ def prometheus(folder: Path, target: str) -> Iterator[str]:
     port = free_port()
     scrape = {"job_name": "reactal", "static_configs": [{"targets": [target]}]}
     tree = {
-        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "200ms"},
         "rule_files": [str(MONITORING / "rules.yaml")],
         "scrape_configs": [scrape],
     }
