@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -146,21 +147,24 @@ def main() -> None:
     runs, size = (2, 6) if quick else (5, 40)
     many = batches(1, 30 if quick else 500)[0]
     slots = slot_count(LabelingResources())
-    report(
-        [
-            against_bare("label.one_slot_rate_vs_bare_psi4", slots=1, runs=runs, size=size),
-            against_bare("label.rate_vs_bare_psi4", slots=slots, runs=runs, size=size),
-            *against_process_each(slots=slots, runs=1 if quick else 5, size=size),
-            *guess_figures(chloride_exchange(), points=3 if quick else 9),
-            compared_figure(chloride_exchange(), samples=1 if quick else 5, **({"theory": THEORY} if quick else {})),
-            *memory_figures(THEORY, each=2 if quick else 10),
-            *waiting_figures(many[: 8 if quick else 80], THEORY),
-            *driver_figures(2000 if quick else 10_000),
-            makespan_figure(runs),
-            mixed_figure(runs),
-            *health_figures(many, THEORY),
-        ]
+    parts = (
+        lambda: [against_bare("label.one_slot_rate_vs_bare_psi4", slots=1, runs=runs, size=size)],
+        lambda: [against_bare("label.rate_vs_bare_psi4", slots=slots, runs=runs, size=size)],
+        lambda: against_process_each(slots=slots, runs=1 if quick else 5, size=size),
+        lambda: guess_figures(chloride_exchange(), points=3 if quick else 9),
+        lambda: [compared_figure(chloride_exchange(), samples=1 if quick else 5)],
+        lambda: memory_figures(THEORY, each=2 if quick else 10),
+        lambda: waiting_figures(many[: 8 if quick else 80], THEORY),
+        lambda: driver_figures(2000 if quick else 10_000),
+        lambda: [makespan_figure(runs), mixed_figure(runs)],
+        lambda: health_figures(many, THEORY),
     )
+    figures = []
+    for part in parts:
+        for figure in part():
+            figures.append(figure)
+            print(f"{figure.name}: {figure.value}", file=sys.stderr, flush=True)  # a later part that fails loses none
+    report(figures)
 
 
 if __name__ == "__main__":
