@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, final
 
@@ -20,6 +17,7 @@ from reactal.density.keeping import Keeper, Kept
 from reactal.density.lessons import Geometry, Lesson
 from reactal.density.network import NetworkSpec
 from reactal.errors import ConfigError, TooFewLabels, TrainingDiverged
+from reactal.potentials.quiet import quiet
 from reactal.potentials.threads import torch_threads
 
 __all__ = ["CurvePoint", "DensityTraining", "TrainingPlan", "rho_error", "train_network"]
@@ -90,7 +88,7 @@ def train_network(
         raise TooFewLabels("there is no density to learn from; give some molecules")
     module = DensityTraining(network, spec, lessons, held_out or lessons[:4], plan=plan, keeper=keeper, tell=tell)
     if not module.finished:
-        with _quiet(), torch_threads(plan.threads):
+        with quiet(), torch_threads(plan.threads):
             trainer = lightning.Trainer(accelerator="auto", devices=1, max_epochs=1, barebones=True)
             trainer.fit(module, train_dataloaders=_Steps(module))
     module.finish()
@@ -319,22 +317,6 @@ def _fill(rows: torch.Tensor, counts: Sequence[int], mean: torch.Tensor, scale: 
                 continue
             centre = values.mean() if one == 0 else torch.tensor(0.0)
             mean[part], scale[part] = centre, torch.sqrt(((values - centre) ** 2).mean()).clamp(min=1e-4)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Lightning tells of devices and tips on every start."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
 
 
 def _turned(lesson: Lesson, generator: np.random.Generator) -> Lesson:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, final
@@ -18,6 +15,7 @@ import pytorch_lightning as lightning
 
 from reactal.chem import Frames
 from reactal.errors import ConfigError, TooFewLabels, TrainingDiverged
+from reactal.potentials.quiet import quiet
 from reactal.potentials.schnetpack import EnergyNetwork, build_network
 from reactal.potentials.threads import torch_threads
 from reactal.potentials.weights import Member
@@ -273,19 +271,3 @@ def fit(
         trainer = lightning_trainer(words) if world is None else world.trainer()
         trainer.fit(module, train_dataloaders=stream)
     return where_time_went(trainer)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Lightning tells of devices and tips on every start, which buries a campaign's own progress."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
