@@ -145,8 +145,9 @@ def free_port(wanted: int) -> int:
 
 
 def _environment() -> dict[str, str]:
-    # else MLflow starts six processes more, for what nobody here uses
-    return {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "1"}
+    # else MLflow starts six processes more, for what nobody here uses; and a sign in a log needs a log, whatever our caller wants
+    mine = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "1", "DASK_LOGGING": "{'distributed': 'info'}"}
+    return {**os.environ, **mine}
 
 
 def _signal(service: Service, number: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, final
 
-from distributed import Status
+from distributed import SchedulerPlugin, Status
 from distributed.deploy.adaptive import Adaptive
 
 __all__ = ["JobUpkeep"]
@@ -27,6 +27,13 @@ class JobUpkeep(Adaptive):
         super().__init__(*arguments, **named)
         self._seen: set[str] = set()
         self._missed: dict[str, int] = {}
+        self.cluster.scheduler.add_plugin(_Arrivals(self), name=f"arrivals-{id(self)}")
+        for worker in list(self.cluster.scheduler.workers.values()):
+            self.saw(worker.name)
+
+    def saw(self, worker: str) -> None:
+        """Each worker when it comes: between two looks at the cluster one can come and be killed."""
+        self._seen.add(self._job_of(worker))
 
     async def target(self) -> int:
         for name in self._lost():
@@ -51,7 +58,6 @@ class JobUpkeep(Adaptive):
     def _lost(self) -> list[str]:
         """Jobs that were there and are not, and those whose submission failed."""
         here = {self._job_of(worker) for worker in self.observed}
-        self._seen |= here
         away = {
             name: self._missed.get(name, 0) + 1
             for name, job in self.cluster.workers.items()
@@ -59,3 +65,14 @@ class JobUpkeep(Adaptive):
         }
         self._missed = away
         return [name for name, rounds in away.items() if rounds >= self.LOST_ROUNDS]
+
+
+@final
+class _Arrivals(SchedulerPlugin):
+    """Tells the upkeep of each worker that registers."""
+
+    def __init__(self, upkeep: JobUpkeep) -> None:
+        self._upkeep = upkeep
+
+    def add_worker(self, scheduler: Any, worker: str) -> None:
+        self._upkeep.saw(scheduler.workers[worker].name)

@@ -56,7 +56,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
     file = leps_campaign(tmp_path_factory.mktemp("kept"))
     file.write_text(file.read_text().replace("{labels: 35}", "{labels: 35, approve_above: {labels: 5}}"))
     command = [sys.executable, "-m", "reactal.cli.main", "up", str(file), "--slots", "1", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=without_prefect())
+    quiet = {"DASK_LOGGING": "{'distributed': 'critical'}"}  # what another wishes of Dask, it waits for its words all the same
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=without_prefect() | quiet
+    )
     assert process.stdout is not None
     told = ""
     while not told.endswith("}\n"):

@@ -68,6 +68,8 @@ def test_prometheus_sees_a_campaign_from_its_first_label_to_its_end(tmp_path: Pa
     port = free_port()
     file = leps_campaign(tmp_path, monitoring={"port": port}, budget={"labels": 45, "money": 1.0})
     with prometheus(tmp_path / "prometheus", f"127.0.0.1:{port}") as server, Campaign(file) as campaign:
+        campaign.begin()
+        until(lambda: bool(asked(server, "reactal_running")), "the page, before the first label")
         summary = campaign.run()
         asked_for = float(campaign.state.labels_asked)
         until(lambda: asked(server, "reactal_labels_answered_total") == {"": asked_for}, "the last number", deadline_s=60.0)

@@ -188,3 +188,15 @@ def test_a_lost_job_is_submitted_again(tmp_path: Path, batch_folder: Path, monke
         client.wait_for_workers(2, timeout=60)
         assert_closed_only_without_work(client)
     assert not list(folder.glob("tls-*"))
+
+
+@pytest.mark.slow
+def test_a_job_that_comes_and_goes_between_two_looks_is_lost_too(
+    tmp_path: Path, batch_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobUpkeep, "INTERVAL_S", 0.2)
+    monkeypatch.setattr(JobUpkeep, "LOST_ROUNDS", 1)
+    monkeypatch.setattr(JobUpkeep, "observed", property(lambda upkeep: set()))  # its looks never find a worker
+    with connect_jobs(section(jobs={"least": 1, "most": 1}), 1, tmp_path / "jobs") as client:
+        client.wait_for_workers(1, timeout=60)
+        until(lambda: len(list(batch_folder.glob("*.script"))) >= 2, "another job")
