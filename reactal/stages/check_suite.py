@@ -25,7 +25,7 @@ from reactal.stages.check_barriers import Heights, Reaction, barrier_findings, h
 from reactal.stages.check_vibrations import point_of
 from reactal.stages.ends import Ends
 from reactal.stages.reaction_path import ReactionPath, path_over, path_shown
-from reactal.stages.refining import refined
+from reactal.stages.refining import Unrefined, refined
 from reactal.stages.subject import Subject
 from reactal.stages.suite import SuiteReaction
 from reactal.units import KCAL_PER_MOL
@@ -74,8 +74,10 @@ def check_suite(
         one = _searched(subject.potential, reaction, rng)
         found.append(one if done <= PATHS else replace(one, path=None))
         progress.update(done, {"no barrier": sum(bool(one.reaction.stated) for one in found)})
-    reactions = [_drawn(one, {}) for one in found] if pool is None else _labelled(found, pool, refine=refine, progress=progress)
-    progress.end(f"{sum(not one.stated for one in reactions)} of {len(suite)} barriers found")
+    progress.end(f"{sum(not one.reaction.stated for one in found)} of {len(suite)} barriers found")
+    reactions = [_drawn(one, {}) for one in found] if pool is None else _labelled(found, pool, progress)
+    if pool is not None and refine:
+        reactions = _refined(found, reactions, pool, progress)
     return barrier_findings(reactions, subject.goals)
 
 
@@ -176,20 +178,19 @@ def _apart(mine: Structure, other: Structure) -> float:
     return float(np.sqrt(np.square(align(other, mine).positions - mine.positions).sum(axis=1).mean()))
 
 
-def _labelled(found: Sequence[_Found], pool: LabelPool, *, refine: bool, progress: Progress) -> list[Reaction]:
-    """With the labeler's energies at the model's stationary points for a reference, or at its own nearby."""
+def _labelled(found: Sequence[_Found], pool: LabelPool, progress: Progress) -> list[Reaction]:
+    """With the labeler's energies at the model's stationary points for a reference."""
     wanted = [[*(one.points or ()), *(one.path.structures() if one.path and one.points else ())] for one in found]
     rows = [(i, place) for i, each in enumerate(wanted) for place in range(len(each))]
     answers: list[dict[int, Label]] = [{} for _ in found]
-    for outcome in pool.label([wanted[i][place] for i, place in rows]):
+    progress.begin("labels", total=len(rows))
+    for done, outcome in enumerate(pool.label([wanted[i][place] for i, place in rows]), start=1):
         i, place = rows[outcome.index]
         if isinstance(outcome.answer, Label):
             answers[i][place] = outcome.answer
-    reactions = [_judged(one, labels) for one, labels in zip(found, answers, strict=True)]
-    if refine:
-        reactions = [_refined(one, reaction, pool) for one, reaction in zip(found, reactions, strict=True)]
-        progress.update(len(found), {"refined": sum(one.refined is not None for one in reactions)})
-    return reactions
+        progress.update(done)
+    progress.end(f"{sum(map(len, answers))} single points at stationary points and on the ways to them")
+    return [_judged(one, labels) for one, labels in zip(found, answers, strict=True)]
 
 
 def _judged(found: _Found, labels: dict[int, Label]) -> Reaction:
@@ -208,12 +209,17 @@ def _judged(found: _Found, labels: dict[int, Label]) -> Reaction:
     return _drawn(replace(found, reaction=judged), known)
 
 
-def _refined(found: _Found, reaction: Reaction, pool: LabelPool) -> Reaction:
-    """Against the reference's own stationary points, where they were reached."""
-    if found.points is None or found.saddle is None or reaction.stated:
-        return reaction
-    there = refined(pool, found.points, found.saddle.hessian, mode=found.saddle.mode)
-    return reaction.against(there)
+def _refined(found: Sequence[_Found], reactions: Sequence[Reaction], pool: LabelPool, progress: Progress) -> list[Reaction]:
+    """Against the reference's own stationary points, where they were reached; the searches of all reactions go side by side."""
+    given = {
+        i: Unrefined(one.points, one.saddle.hessian, one.saddle.mode)
+        for i, (one, reaction) in enumerate(zip(found, reactions, strict=True))
+        if one.points is not None and one.saddle is not None and not reaction.stated
+    }
+    progress.begin("refine")
+    there = dict(zip(given, refined(pool, list(given.values()), progress=progress), strict=True))
+    progress.end(f"{sum(not one.why for one in there.values())} of {len(given)} saddles of the reference reached")
+    return [one.against(there[i]) if i in there else one for i, one in enumerate(reactions)]
 
 
 def _shown(name: str, points: Points, remark: str) -> tuple[Geometry, ...]:

@@ -9,7 +9,7 @@ from reactal.chem import Frames
 from reactal.exploration.hessian import hessian_of
 from reactal.exploration.quasi_newton import with_curvature
 from reactal.exploration.saddle import find_saddle
-from reactal.exploration.saddle_refinement import refine_saddle
+from reactal.exploration.saddle_refinement import refine_saddle, saddle_search
 from reactal.exploration.stiffness import guess_hessian
 from tests.exploration.surfaces import HILL, TWIST, WELLS, Surface, hcch, leps, leps_saddle, rotor
 from tests.exploration.test_saddle import ENERGY, near_leps_saddle
@@ -102,6 +102,13 @@ def test_probes_tell_a_saddle_of_second_order_and_leave_it() -> None:
     assert sighted.converged
     assert sighted.energy == pytest.approx(HILL, abs=ENERGY)
     assert len(sighted.trajectory) == sighted.steps <= 40
+    search = saddle_search(start.positions, hessian, max_steps=40, force_max=0.01, probes=4)
+    asked = [next(search)]
+    with pytest.raises(StopIteration) as end:
+        while True:
+            asked.append(search.send([gradient(place) for place in asked[-1]]))
+    assert [len(places) for places in asked[:3]] == [1, 4, 4], "the curvatures along all probed modes are asked for at once"
+    assert (end.value.value.positions == sighted.positions).all()
 
 
 def test_measured_curvature_replaces_the_guessed_one() -> None:
