@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, final
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reactal.progress import Progress
     from reactal.runner import Campaign
     from reactal.sections import Goals
+    from reactal.stages.check_dynamics import Followed
     from reactal.stages.subject import Subject
     from reactal.validation.base import Validation
 
@@ -42,11 +43,20 @@ class _Source:
 @final
 @dataclass(frozen=True)
 class _Work:
-    """What may be computed anew: labels, the reference's own saddles, dynamics of so many femtoseconds."""
+    """What may be computed anew: labels, the reference's own saddles, dynamics; None: for as long as the goal says."""
 
     label: bool
     refine: bool
     follow_fs: float | None
+    temperatures: tuple[float, ...] = ()
+    seeds: int | None = None
+
+    def follow(self, otherwise: float) -> Followed:
+        """`otherwise`: how long, where nothing was said."""
+        from reactal.stages.check_dynamics import Followed
+
+        usual = Followed(otherwise if self.follow_fs is None else self.follow_fs)
+        return replace(usual, temperatures=self.temperatures or usual.temperatures, seeds=self.seeds or usual.seeds)
 
 
 _AGAINST = "Labelled files or data sets NAME@VERSION, repeatable; barriers:FOLDER; or CAMPAIGN.yaml. Default: its own."
@@ -59,6 +69,10 @@ Out = Annotated[Path | None, typer.Option(help="Also write everything found as J
 Labelling = Annotated[bool, typer.Option("--label", help=_LABEL)]
 Refine = Annotated[bool, typer.Option("--refine", help=_REFINE)]
 Dynamics = Annotated[float | None, typer.Option(min=0, metavar="FS", help=_DYNAMICS)]
+Temperatures = Annotated[
+    list[float] | None, typer.Option("--temperature", min=1, metavar="K", help="Of dynamics, repeatable. Default: 300 and 600.")
+]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Runs of dynamics from each start at each temperature. Default: 2.")]
 Strict = Annotated[
     bool, typer.Option("--strict", help=f"Exit code {MISSED} unless the verdict is met: for scripts that must stop.")
 ]
@@ -73,6 +87,8 @@ def validate(
     label: Labelling = False,
     refine: Refine = False,
     dynamics: Dynamics = None,
+    temperature: Temperatures = None,
+    seeds: Seeds = None,
     strict: Strict = False,
     charge: Charge = None,
     multiplicity: Multiplicity = None,
@@ -101,7 +117,7 @@ def validate(
     if out is not None:
         require_folder(out)
     source = _Source(store, charge, multiplicity)
-    work = _Work(label, refine, dynamics)
+    work = _Work(label, refine, dynamics, tuple(temperature or ()), seeds)
     one = _of_campaign if model.endswith(_FILES) else _of_model
     found = one(model, against or [], settings or [], source, work)
     if out is not None:
@@ -147,9 +163,9 @@ def _itself(driver: Campaign, subject: Subject, work: _Work) -> Validation:
     from reactal.validation.base import Validation
 
     bench, state = driver.bench, driver.state
-    length = driver.config.validation.stable_fs if work.follow_fs is None else work.follow_fs
+    follow = work.follow(driver.config.validation.stable_fs)
     findings = validate_campaign(
-        bench, driver.events, state, subject=subject, label=work.label, refine=work.refine, follow_fs=length
+        bench, driver.events, state, subject=subject, label=work.label, refine=work.refine, follow=follow
     )
     facts = [
         ("campaign", driver.config.name),
@@ -248,8 +264,8 @@ def _against(
     named = [frames.with_extra(set=np.full(len(frames), name)) for name, frames in sets]
     frames = Frames.concat(named) if len(named) > 1 else sets[0][1]
     names = ", ".join(name for name, _ in sets)
-    length = work.follow_fs or 0.0
-    return validate_frames(subject, frames, against=names, rng=np.random.default_rng(0), progress=shown, follow_fs=length)
+    follow = work.follow(0.0)
+    return validate_frames(subject, frames, against=names, rng=np.random.default_rng(0), progress=shown, follow=follow)
 
 
 def _labelled(against: str, subject: Subject, source: _Source) -> tuple[str, Frames]:

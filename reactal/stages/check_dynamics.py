@@ -35,12 +35,10 @@ from reactal.validation.trajectories import (
 )
 from reactal.validation.verdicts import stability_outcome
 
-__all__ = ["check_dynamics"]
+__all__ = ["Followed", "check_dynamics"]
 
 Floats = NDArray[np.float64]
 
-TEMPERATURES = (300.0, 600.0)  # K
-SEEDS = 2  # runs from each start at each temperature
 TIMESTEP = 0.5  # fs
 LEAST_STEPS = 20  # of a run from which anything but its end is read
 CHAPTER = "dynamics"
@@ -49,6 +47,16 @@ HIGHEST = 4500.0  # cm^-1 shown
 PHYSICAL = (Ended.COMPLETED.value, Ended.SEPARATED.value)
 # no limit of doubt: the question is what the potential does, not what the committee thinks of it
 BODILY = Guards(trust=float("inf"), cap=float("inf"), temperature_factor=40.0, separation=float("inf"))
+
+
+@final
+@dataclass(frozen=True)
+class Followed:
+    """What dynamics is run: so many femtoseconds each, 0 for none, at these temperatures (K), so many seeds from each start."""
+
+    fs: float
+    temperatures: tuple[float, ...] = (300.0, 600.0)
+    seeds: int = 2
 
 
 @final
@@ -77,35 +85,36 @@ def check_dynamics(
     starts: Sequence[tuple[str, Structure]],
     goals: Goals,
     *,
-    follow_fs: float,
+    follow: Followed,
     rng: np.random.Generator,
     progress: Progress,
 ) -> Findings:
-    """Constant-energy runs of `follow_fs` from named structures of the same atoms, at two temperatures with two seeds each."""
+    """Constant-energy runs from named structures of the same atoms."""
     progress.begin("dynamics")
-    runs = _runs(potential, starts, follow_fs, rng)
+    runs = _runs(potential, starts, follow, rng)
     failed = [run for run in runs if run.reason not in PHYSICAL]
     endings = (
         "all ended as they should" if not failed else "; ".join(f"{run.start} at {run.bath:g} K: {run.reason}" for run in failed)
     )
-    lasted = [run.lasted if run.reason not in PHYSICAL else max(run.lasted, follow_fs) for run in runs]
-    outcome = stability_outcome(lasted, goals, ran_fs=follow_fs, endings=endings)
+    lasted = [run.lasted if run.reason not in PHYSICAL else max(run.lasted, follow.fs) for run in runs]
+    outcome = stability_outcome(lasted, goals, ran_fs=follow.fs, endings=endings)
     table = _table(runs)
-    progress.end(f"{len(runs) - len(failed)} of {len(runs)} runs stayed physical for {follow_fs:g} fs")
+    progress.end(f"{len(runs) - len(failed)} of {len(runs)} runs stayed physical for {follow.fs:g} fs")
     whole = [run for run in runs if len(run.positions) > LEAST_STEPS]
-    return Findings((outcome,), (table,), (*_drifts(whole), *_spectra(whole), *_distributions(whole), *_spreading(whole)))
+    curves = (*_survival(runs, follow), *_drifts(whole), *_spectra(whole), *_distributions(whole), *_spreading(whole))
+    return Findings((outcome,), (table,), curves)
 
 
 def _runs(
-    potential: Potential, starts: Sequence[tuple[str, Structure]], follow_fs: float, rng: np.random.Generator
+    potential: Potential, starts: Sequence[tuple[str, Structure]], follow: Followed, rng: np.random.Generator
 ) -> list[_Run]:
-    plan = [(name, structure, bath) for name, structure in starts for bath in TEMPERATURES for _ in range(SEEDS)]
+    plan = [(name, structure, bath) for name, structure in starts for bath in follow.temperatures for _ in range(follow.seeds)]
     baths = np.asarray([bath for _, _, bath in plan])
     found = langevin(
         _driven(potential),
         Frames.of([structure for _, structure, _ in plan]),
         temperatures=baths,
-        steps=round(follow_fs / TIMESTEP),
+        steps=round(follow.fs / TIMESTEP),
         timestep_fs=TIMESTEP,
         friction=0.0,
         guards=BODILY,
@@ -171,6 +180,22 @@ def _table(runs: Sequence[_Run]) -> Table:
     return Table("dynamics", CHAPTER, "Dynamics at constant energy", columns, tuple(rows), note)
 
 
+def _survival(runs: Sequence[_Run], follow: Followed) -> tuple[Curve, ...]:
+    """Of each temperature, the share of runs that were still physical after a time; none where all were to the end."""
+    if all(run.reason in PHYSICAL for run in runs):
+        return ()
+    x, y = Column("time", "fs"), Column("share of runs still physical")
+    out = []
+    for bath in follow.temperatures:
+        same = [run for run in runs if run.bath == bath]
+        lost = sorted(run.lasted for run in same if run.reason not in PHYSICAL)
+        left = [1 - count / len(same) for count in range(len(lost) + 1)]
+        times = [0.0, *(time for time in lost for _ in range(2)), follow.fs]
+        shares = [share for share in left for _ in range(2)]
+        out.append(Curve("stability", CHAPTER, "How long runs stay physical", f"{bath:g} K", x, y, tuple(times), tuple(shares)))
+    return tuple(out)
+
+
 def _drifts(runs: Sequence[_Run]) -> tuple[Curve, ...]:
     x, y = Column("time", "fs"), Column("total energy", "meV/atom")
     out = []
@@ -186,7 +211,7 @@ def _spectra(runs: Sequence[_Run]) -> tuple[Curve, ...]:
     """Of the colder runs, where vibrations are nearly harmonic; one curve a start."""
     x, y = Column("wavenumber", "cm⁻¹"), Column("intensity", "cm")
     out = []
-    cold = [run for run in runs if run.bath == min(TEMPERATURES)]
+    cold = [run for run in runs if run.bath == min(run.bath for run in runs)]
     for name in dict.fromkeys(run.start for run in cold):
         same = [run for run in cold if run.start == name and len(run.positions) == max(len(r.positions) for r in cold)]
         if not same:

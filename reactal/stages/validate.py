@@ -20,13 +20,13 @@ from reactal.stages.bench import Bench
 from reactal.stages.check_accuracy import check_accuracy, check_consistency, check_doubt, doubt_of
 from reactal.stages.check_barriers import Heights, Reaction, barrier_findings, heights_of
 from reactal.stages.check_crystal import check_crystal, periodic_structure
-from reactal.stages.check_dynamics import check_dynamics
+from reactal.stages.check_dynamics import Followed, check_dynamics
 from reactal.stages.check_memory import check_forgetting, check_strain
 from reactal.stages.check_price import check_price, check_speed, label_seconds
 from reactal.stages.check_steps import check_steps, intermediates
 from reactal.stages.check_vibrations import check_vibrations, labelled_points
 from reactal.stages.ends import Ends
-from reactal.stages.refining import refined
+from reactal.stages.refining import Unrefined, refined
 from reactal.stages.subject import Subject
 from reactal.validation.base import Findings, Geometry, Validation
 from reactal.validation.verdicts import LEAST, frequency_outcome, stability_outcome, untestable_accuracy
@@ -34,6 +34,7 @@ from reactal.validation.verdicts import LEAST, frequency_outcome, stability_outc
 __all__ = ["CAMPAIGN", "campaign_subject", "stationary_points", "validate_campaign", "validate_frames"]
 
 CAMPAIGN = "its campaign"
+STILL = Followed(0.0)
 TRAINED, LATER = "trained on", "labelled afterwards"
 
 
@@ -44,10 +45,10 @@ def validate_frames(
     against: str,
     rng: np.random.Generator,
     progress: Progress | None = None,
-    follow_fs: float = 0.0,
+    follow: Followed = STILL,
 ) -> Validation:
     """Against labelled frames, none of which the model need have seen; a column `set` names the sets that they belong to.
-    Dynamics runs from the frame of lowest energy for `follow_fs`, if at all."""
+    Dynamics runs from the frame of lowest energy."""
     labelled = frames[frames.labelled]
     if not len(labelled):
         raise InputError(f"{against} holds no labelled geometry; `reactal label` adds energies and forces")
@@ -59,10 +60,10 @@ def validate_frames(
     findings += check_consistency(subject, labelled, rng=rng)
     if (crystal := periodic_structure(labelled)) is not None:
         findings += check_crystal(subject.potential, crystal)
-    if follow_fs:
+    if follow.fs:
         start = labelled.structure(int(np.argmin(labelled.energy / labelled.sizes))) if crystal is None else crystal
         named, watched = [(start.formula, start)], progress or NoProgress()
-        findings += check_dynamics(subject.potential, named, subject.goals, follow_fs=follow_fs, rng=rng, progress=watched)
+        findings += check_dynamics(subject.potential, named, subject.goals, follow=follow, rng=rng, progress=watched)
     findings += check_speed(subject.potential, labelled, clock=time.perf_counter)
     facts = [("structures", str(len(labelled))), ("reactal", reactal.__version__)]
     if dropped:
@@ -84,14 +85,12 @@ def _nothing(subject: Subject, why: str) -> Findings:
 
 def campaign_subject(bench: Bench, state: CampaignState) -> Subject:
     """The newest model of a campaign."""
-    from reactal.potentials.export import load_committee
-
     if state.trained is None or state.seeded is None:
         raise InputError(f"campaign {bench.config.name} has no model yet; run it first")
     reactant = bench.structure_of(state.seeded.reactant)
     rows = bench.dataset(state.trained.dataset)
     return Subject(
-        load_committee(bench.models.get(state.trained.model)),
+        bench.committee(state.trained.model),
         state.trained.model,
         bench.config.validation,
         training=rows[~absurd_rows(rows, bench.config.training)],
@@ -109,11 +108,11 @@ def validate_campaign(
     subject: Subject,
     label: bool = False,
     refine: bool = False,
-    follow_fs: float = 0.0,
+    follow: Followed = STILL,
 ) -> Findings:
     """On what its store holds: all labels, those after the last training judged; the random arm; the saddle that was tested.
     With `label` the reference is asked for the Hessians of the stationary points, for the strained ends and for the saddles of a
-    reaction in steps, with `refine` to go from the model's saddles to its own; dynamics runs for `follow_fs`, if at all."""
+    reaction in steps, with `refine` to go from the model's saddles to its own; dynamics runs as it is to be followed."""
     bench.progress.begin("accuracy")
     rows = bench.dataset(state.dataset)
     rows = rows[~absurd_rows(rows, bench.config.training)]
@@ -127,7 +126,7 @@ def validate_campaign(
     findings += _doubt(subject, state) + _barriers(bench, state, subject, label=label, refine=refine)
     findings += _vibrations(bench, state, subject, label=label)
     findings += check_forgetting(bench, state) + check_strain(subject, bench.label_pool() if label else None)
-    findings += _dynamics(bench, subject, follow_fs) + check_price(bench, events, state)
+    findings += _dynamics(bench, subject, follow) + check_price(bench, events, state)
     findings += check_speed(subject.potential, rows, clock=time.perf_counter, label_s=label_seconds(bench, rows))
     return findings
 
@@ -185,8 +184,8 @@ def _barrier(bench: Bench, state: CampaignState, subject: Subject, *, refine: bo
     if not refine or wrong:
         return reaction
     bench.progress.begin("refine")
-    hessian, ends = curvature(subject.potential, points[1]), (labels[0].energy, labels[2].energy)
-    there = refined(bench.label_pool(), points, hessian, ends=ends)
+    given = Unrefined(points, curvature(subject.potential, points[1]), ends=(labels[0].energy, labels[2].energy))
+    (there,) = refined(bench.label_pool(), [given], progress=bench.progress)
     bench.progress.end(there.why or f"the reference's own saddle after {there.gradients} gradient{'s'[: there.gradients != 1]}")
     return reaction.against(there)
 
@@ -200,14 +199,14 @@ def _vibrations(bench: Bench, state: CampaignState, subject: Subject, *, label: 
     return check_vibrations(subject.potential, named, subject.goals, labelled=labelled, training=subject.training)
 
 
-def _dynamics(bench: Bench, subject: Subject, follow_fs: float) -> Findings:
+def _dynamics(bench: Bench, subject: Subject, follow: Followed) -> Findings:
     """From both ends."""
     assert subject.ends is not None
-    if not follow_fs:
+    if not follow.fs:
         return Findings((stability_outcome([], subject.goals, ran_fs=0.0, endings=""),))
     starts = (("reactant", subject.ends.reactant), ("product", subject.ends.product))
     rng = bench.rng("validate", "dynamics")
-    return check_dynamics(subject.potential, starts, subject.goals, follow_fs=follow_fs, rng=rng, progress=bench.progress)
+    return check_dynamics(subject.potential, starts, subject.goals, follow=follow, rng=rng, progress=bench.progress)
 
 
 def _largest(label: Label) -> float:

@@ -9,7 +9,7 @@ from reactal.chem import Structure
 from reactal.config import defaults
 from reactal.progress import NoProgress
 from reactal.sections import Goals
-from reactal.stages.check_dynamics import check_dynamics
+from reactal.stages.check_dynamics import Followed, check_dynamics
 from reactal.validation.base import Findings, Verdict
 from tests.exploration.surfaces import Surface, distance, morse_pair
 
@@ -19,9 +19,9 @@ NOISE = 3.0  # meV/atom, of velocity Verlet with half a femtosecond and a period
 HYDROGEN = Structure((1, 1), np.asarray([[0, 0, 0], [0, 0, 0.74]]))
 
 
-def run(surface: Surface) -> Findings:
-    rng = np.random.default_rng(0)
-    return check_dynamics(surface, [("hydrogen", HYDROGEN)], GOALS, follow_fs=FOLLOW, rng=rng, progress=NoProgress())
+def run(surface: Surface, follow: Followed | None = None) -> Findings:
+    rng, follow = np.random.default_rng(0), follow or Followed(FOLLOW)
+    return check_dynamics(surface, [("hydrogen", HYDROGEN)], GOALS, follow=follow, rng=rng, progress=NoProgress())
 
 
 def test_a_molecule_keeps_its_energy() -> None:
@@ -31,6 +31,7 @@ def test_a_molecule_keeps_its_energy() -> None:
     assert set(table.column("ended")) == {"completed"} and set(table.column("temperature")) == {300.0, 600.0}
     assert max(float(noise or 0) for noise in table.column("noise")) < NOISE
     assert max(float(strays or 0) for strays in table.column("energy strays from work")) < 1.0
+    assert not [curve for curve in found.curves if curve.figure == "stability"]
     (distances,) = [curve for curve in found.curves if curve.figure == "rdf"]
     assert distances.x[int(np.argmax(distances.y))] == pytest.approx(0.74, abs=0.1)
     assert np.trapezoid(distances.y, distances.x) == pytest.approx(1, abs=0.05)
@@ -38,9 +39,17 @@ def test_a_molecule_keeps_its_energy() -> None:
 
 def test_a_hole_is_found_and_named() -> None:
     """Two atoms that fall into each other: what a network does where it knows nothing."""
-    found = run(Surface(lambda x: morse_pair(x) - 60.0 / distance(x, 0, 1)))
+    found = run(Surface(lambda x: morse_pair(x) - 60.0 / distance(x, 0, 1)), Followed(FOLLOW, (300.0, 400.0, 500.0), seeds=3))
     assert found.outcomes[0].verdict is Verdict.NOT_MET and found.outcomes[0].value == pytest.approx(0)
     assert "hydrogen at 300 K" in found.outcomes[0].why
+    (table,) = found.tables
+    assert table.column("temperature") == (300.0,) * 3 + (400.0,) * 3 + (500.0,) * 3
+    survival = [curve for curve in found.curves if curve.figure == "stability"]
+    assert [curve.name for curve in survival] == ["300 K", "400 K", "500 K"]
+    for curve, lasted in zip(survival, np.reshape(table.column("lasted"), (3, 3)).astype(float), strict=True):
+        assert (curve.x[0], curve.y[0], curve.x[-1], curve.y[-1]) == (0.0, 1.0, FOLLOW, pytest.approx(0))
+        steps = np.asarray(curve.x)
+        assert steps[1:-1:2] == pytest.approx(np.sort(lasted)) and (np.diff(curve.y) <= 0).all()
 
 
 def test_free_atoms_in_a_cell_fly_apart_as_their_speeds_say() -> None:
@@ -49,7 +58,7 @@ def test_free_atoms_in_a_cell_fly_apart_as_their_speeds_say() -> None:
     gas = Structure((18,) * 8, places, cell=12.0 * np.eye(3), pbc=(True, True, True))
     rng = np.random.default_rng(0)
     nothing = Surface(lambda x: np.zeros(len(x)))
-    found = check_dynamics(nothing, [("gas", gas)], GOALS, follow_fs=FOLLOW, rng=rng, progress=NoProgress())
+    found = check_dynamics(nothing, [("gas", gas)], GOALS, follow=Followed(FOLLOW), rng=rng, progress=NoProgress())
     curves = [curve for curve in found.curves if curve.figure == "msd"]
     assert len(curves) == 4 and curves[0].y_axis.unit == "Å²"
     for curve in curves:

@@ -13,7 +13,7 @@ from reactal.potentials.base import Prediction
 from reactal.sections import Goals
 from reactal.validation.accuracy import Comparison, by_element, by_group, overall
 from reactal.validation.base import Verdict
-from reactal.validation.consistency import along_lines, along_path
+from reactal.validation.consistency import along_lines, along_path, consistency_table
 from reactal.validation.reliability import coverage_table, rank_correlation, reliability_curves
 from reactal.validation.verdicts import accuracy_outcomes, barrier_outcome, coverage_outcome, stability_outcome
 from tests.exploration.surfaces import Surface, leps
@@ -107,6 +107,12 @@ def test_forces_are_the_slope_of_the_energy_or_are_found_out() -> None:
             return replace(said, forces=1.1 * said.forces)
 
     assert along_lines(Crooked(), frames, rng=rng).error_rms > 0.01
+    assert along_lines(honest, frames, rng=rng).correlation is None, "nothing is known of these structures"
+    forces = honest.predict(frames).forces
+    labelled = [replace(frames, forces=f, energy=np.zeros(8)) for f in (2 * forces, -forces)]
+    along, against = (along_lines(honest, one, rng=rng) for one in labelled)
+    assert (along.correlation, against.correlation) == (pytest.approx(1.0), pytest.approx(-1.0))
+    assert consistency_table(along).column("correlation with reference") == (pytest.approx(1.0),)
     line = places[0] + np.linspace(0, 0.1, 200)[:, None, None] * np.asarray([[0, 0, 1.0], [0, 0, 0], [0, 0, 0]])
     said = honest.predict(Frames.repeat(frames.structure(0), line))
     assert along_path(line, said.energy, said.forces.reshape(line.shape)) < 1e-6
