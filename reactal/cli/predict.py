@@ -123,7 +123,7 @@ def _table(geometries: Frames, energy: Floats, forces: Floats, columns: Mapping[
             tuple(geometries.numbers[geometries.atoms(0)].tolist())
         )
         cells = [str(row), atoms, f"{energy[row]:.4f}"]
-        cells += [f"{(energy[row] - energy[0]) / KCAL_PER_MOL:.2f}" if same else "–"]
+        cells += [f"{round((energy[row] - energy[0]) / KCAL_PER_MOL, 2) + 0.0:.2f}" if same else "–"]  # never minus nothing
         cells += [
             f"{columns['energy_spread'][row] / KCAL_PER_MOL:.2f}",
             f"{largest[row]:.3f}",

@@ -12,7 +12,7 @@ from reactal.chem.elements import SYMBOLS
 from reactal.errors import InputError
 from reactal.report.data import ReportData
 from reactal.report.html import Picture, replace_file
-from reactal.report.wording import duration, headline, number, percent
+from reactal.report.wording import duration, headline, number, percent, sentence
 
 __all__ = ["CHEMISCOPE_NAME", "chemiscope_dataset", "dataset_card", "model_card", "write_companions"]
 
@@ -96,7 +96,13 @@ def _rendered(template: str, **values: Any) -> str:
     environment = Environment(
         loader=PackageLoader("reactal.report", "page"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    filters: Mapping[str, Any] = {"words": words, "number": number, "percent": percent, "duration": duration}
+    filters: Mapping[str, Any] = {
+        "words": words,
+        "number": number,
+        "percent": percent,
+        "duration": duration,
+        "sentence": sentence,
+    }
     environment.filters.update(filters)
     return environment.get_template(template).render(**values) + "\n"
 

@@ -20,7 +20,7 @@ from reactal.report.data import ReportData
 from reactal.report.figures import barrier_curve, control_curve, cost_by_stage, force_curve, path_profile
 from reactal.report.page_data import page_data
 from reactal.report.style import Drawing
-from reactal.report.wording import duration, headline, money, number, percent
+from reactal.report.wording import duration, headline, money, number, percent, sentence
 
 __all__ = ["HTML_NAME", "JSON_NAME", "Picture", "pictures", "render", "replace_file", "write_report"]
 
@@ -60,7 +60,7 @@ def render(data: ReportData, *, shown: Sequence[Picture] | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, percent=percent, duration=duration, money=money)
+    environment.filters.update(number=number, percent=percent, duration=duration, money=money, sentence=sentence)
     shown = pictures(data) if shown is None else shown
     script = "\n".join(files("reactal.report").joinpath("page", name).read_text("utf-8") for name in SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 
 from reactal.report.data import ReportData
 
-__all__ = ["MISSING", "duration", "headline", "money", "number", "percent"]
+__all__ = ["MISSING", "duration", "headline", "money", "number", "percent", "sentence"]
 
 MISSING = "–"
 
@@ -19,6 +20,12 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     if float(text) == 0.0:
         text = text.lstrip("+-")  # minus zero says nothing
     return text.replace("-", "−")
+
+
+def sentence(text: str) -> str:
+    """What was written for the journal, as the page writes it: no sign before nothing, a true minus, units as in its tables."""
+    text = re.sub(r"(?<![\w.])[-+](0(?:\.0+)?)(?![.\d])", r"\1", text)
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", text).replace("eV/angstrom", "eV/Å")
 
 
 def percent(value: float | None) -> str:

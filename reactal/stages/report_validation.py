@@ -8,10 +8,11 @@ import numpy as np
 
 from reactal.campaign.state import CampaignState
 from reactal.report.shown import Chart, Exhibit, Goal, Line, Table
-from reactal.report.wording import MISSING, number
 from reactal.stages.bench import Bench
 from reactal.stages.report_structures import Album
-from reactal.validation.base import Cell, Column, Curve, Geometry, Validation
+from reactal.validation.base import Column, Curve, Geometry, Outcome, Validation
+from reactal.validation.base import Table as Found
+from reactal.validation.digits import texts, written
 from reactal.validation.kept import ValidationStore
 
 __all__ = ["charts", "exhibits", "goals", "tables", "validations"]
@@ -30,7 +31,7 @@ def goals(found: Sequence[Validation]) -> tuple[Goal, ...]:
     return tuple(
         Goal(
             one.title,
-            f"{_figures(one.value)}{f' {one.unit}' if one.unit and one.value is not None else ''}",
+            _value(one),
             one.goal,
             str(one.verdict),
             "; ".join((one.why, *one.evidence[:SENTENCES])),
@@ -46,9 +47,9 @@ def tables(found: Sequence[Validation]) -> tuple[Table, ...]:
     for validation in found:
         held = f" (against {validation.against})" if len(found) > 1 else ""
         for table in validation.tables:
-            rows = tuple(tuple(_figures(cell) for cell in row) for row in table.rows)
-            heads = tuple(_head(column) for column in table.columns)
-            out.append(Table(f"{_titled(table.chapter, table.title)}{held}", heads, rows, table.note))
+            kept = [place for place in range(len(table.columns)) if any(row[place] is not None for row in table.rows)]
+            heads = tuple(_head(table.columns[place]) for place in kept)
+            out.append(Table(f"{_titled(table.chapter, table.title)}{held}", heads, _rows(table, kept), table.note))
     return tuple(out)
 
 
@@ -99,17 +100,16 @@ def _head(column: Column) -> str:
     return f"{column.name} ({column.unit})" if column.unit else column.name
 
 
-def _figures(cell: Cell) -> str:
-    """Three figures that count; words as they are."""
-    if cell is None:
-        return MISSING
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, str | int):
-        return str(cell)
-    size = abs(cell)
-    if not np.isfinite(cell):
-        return MISSING
-    if size and (size < 1e-3 or size >= 1e6):
-        return f"{cell:.2e}".replace("-", "−")
-    return number(cell, 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3)
+def _value(one: Outcome) -> str:
+    (number,) = written(Column("", one.unit), [one.value])
+    return _minus(f"{number} {one.unit}".strip()) if one.value is not None else number
+
+
+def _rows(table: Found, kept: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+    """Numbers with a true minus."""
+    rows = zip(table.rows, texts(table), strict=True)
+    return tuple(tuple(text[i] if isinstance(row[i], str) else _minus(text[i]) for i in kept) for row, text in rows)
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from reactal.cli.findings import MOST_ROWS, findings, shown
+from reactal.cli.findings import MOST_ROWS, findings
 from reactal.validation.base import Column, Outcome, Table, Validation, Verdict
 
 UNITS = tuple(Column(f"quantity {name}", "kcal/mol", detail=i > 2) for i, name in enumerate("abcdefghij"))
@@ -58,8 +58,10 @@ def test_chapters_stand_together_and_long_tables_end_with_a_word() -> None:
     assert any(line.startswith("and 3 more") for line in lines)
 
 
-@pytest.mark.parametrize(
-    ("cell", "text"), [(None, "–"), (True, "yes"), (float("nan"), "–"), (1e-5, "1.00e-05"), (1234.5, "1234")]
-)
-def test_cells_are_short(cell: float | bool | None, text: str) -> None:
-    assert shown(cell) == text
+def test_a_model_s_id_is_told_in_short_and_with_its_campaign() -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    for model, facts in (("0a" * 32, (("campaign", "sn2"),)), ("0a" * 32, ()), ("models/mine", ())):
+        console.print(findings(Validation(model, "x.xyz", facts=facts), width=120))
+    text = console.export_text()
+    assert "sn2, model 0a0a0a0a0a0a  against x.xyz" in text and " model 0a0a0a0a0a0a  against" in text
+    assert "models/mine  against" in text and "0a" * 7 not in text

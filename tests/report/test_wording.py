@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reactal.report.wording import duration, number, percent
+from reactal.report.wording import duration, number, percent, sentence
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,16 @@ def test_duration(seconds: float | None, text: str) -> None:
 
 def test_percent() -> None:
     assert (percent(0.9), percent(None)) == ("90 %", "–")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("lies -0.00 kcal/mol from the reference's", "lies 0.00 kcal/mol from the reference's"),
+        ("a difference of +0.05, force 0.006 eV/angstrom", "a difference of +0.05, force 0.006 eV/Å"),
+        ("charge -1, -0.04 and +0", "charge −1, −0.04 and 0"),
+        ("on 2026-11-22 with 6-31g*, 1e-05 and <b>", "on 2026-11-22 with 6-31g*, 1e-05 and <b>"),
+    ],
+)
+def test_sentences_of_the_journal_are_written_as_the_page_writes(written: str, shown: str) -> None:
+    assert sentence(written) == shown
