@@ -116,7 +116,7 @@ class Campaign:
         if self._driving:
             return
         self.refuse_other_science()
-        if not self.events:
+        if not self._state.config:
             for end in self.config.ends:
                 self._workshop.check_theory(end)
         self._workshop.check_cluster()
@@ -124,7 +124,7 @@ class Campaign:
         self._lease.acquire()
         self._workshop.show_metrics(lambda: self._state)
         self._driving = True
-        if not self.events:
+        if not self._state.config:  # what comes before may be an approval or a pause
             self._keep_config()
             self._append(Started(config=self.config.sha256, seed=self.config.seed))
         elif self._state.config != self.config.sha256:

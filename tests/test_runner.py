@@ -330,3 +330,18 @@ def test_campaigns_share_labels_through_their_store(two_campaigns: Callable[[str
 def test_no_model_yet_is_said(tmp_path: Path) -> None:
     with Campaign(leps_campaign(tmp_path)) as campaign, pytest.raises(InputError, match="no model yet"):
         _ = campaign.potential
+
+
+def test_what_people_say_before_the_beginning_leaves_its_place_to_the_beginning(tmp_path: Path) -> None:
+    """An approval is the first event then: what the campaign is run with is written down all the same."""
+    file = leps_campaign(tmp_path, budget={"labels": 45, "approve_above": {"labels": 5}})
+    with Campaign(file) as campaign:
+        campaign.approve("Ada")
+        campaign.pause("wait")
+        campaign.resume("go")
+    with Campaign(file) as campaign:
+        campaign.begin()
+        assert campaign.state.config == campaign.config.sha256
+        assert [event.kind for event in campaign.events] == ["approved", "paused", "resumed", "started"]
+    with Campaign(file, settings=["theory.basis=other"]) as campaign, pytest.raises(ScienceChanged):
+        campaign.begin()
