@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from reactal.clusters import KubernetesCluster
 from reactal.errors import ConfigError, LabelerUnavailable
+from reactal.labeling import leaving
 from reactal.labeling.cluster import ONE_THREAD, SCHEDULER_SETTINGS, WORKER_ARGUMENTS
 from reactal.labeling.growth import DASK_TARGET, Growth
 
@@ -52,7 +53,7 @@ def cluster_spec(section: KubernetesCluster, name: str) -> dict[str, Any]:
         n_workers=section.workers.least,
         resources={"requests": wanted, "limits": {"memory": wanted["memory"]}},
         env=environ,
-        worker_command=["dask", "worker", *WORKER_ARGUMENTS],
+        worker_command=["dask", "worker", *WORKER_ARGUMENTS, "--preload-nanny", leaving.__name__],
     )
     (scheduler,), (worker,) = (spec["spec"][part]["spec"]["containers"] for part in ("scheduler", "worker"))
     scheduler["args"] = ["dask", "scheduler", "--host", "0.0.0.0"]  # newer Dask has no `dask-scheduler`

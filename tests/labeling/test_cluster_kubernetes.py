@@ -62,6 +62,7 @@ def test_a_worker_has_one_slot_of_the_asked_size() -> None:
     assert worker["args"][:2] == ["dask", "worker"]
     assert worker["args"][worker["args"].index("--resources") + 1] == "psi4=1,train=1"
     assert worker["args"][worker["args"].index("--nthreads") + 1] == "1"
+    assert worker["args"][worker["args"].index("--preload-nanny") + 1] == "reactal.labeling.leaving"
 
 
 def test_a_secret_is_named_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
