@@ -118,8 +118,10 @@ class Services:
         return [entry["Key"] for entry in found.get("Contents", ()) if "/journal/" in entry["Key"]]
 
     def _has_workers(self) -> bool:
+        """A worker that has lost its scheduler may end late."""
         from distributed import Client
 
+        self.tend()
         with suppress(OSError, TimeoutError), Client(self.dask, timeout=5, set_as_default=False) as client:
             return len(client.scheduler_info(n_workers=-1)["workers"]) >= WORKERS
         return False
