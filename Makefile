@@ -25,7 +25,7 @@ run: setup ## a whole campaign: Cl- + CH3Cl from its two ends to a verified barr
 	@$(BIN)/reactal run $(CAMPAIGN)
 
 test: setup ## every test, the fast ones first; what fails beside others has one more try alone
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) || { echo "make: once more, one after another: what failed beside others"; \
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=30 --durations-min=5 || { echo "make: once more, one after another: what failed beside others"; \
 		$(BIN)/python -m pytest --last-failed --last-failed-no-failures=none -v; }
 
 chaos: setup ## 200 campaigns on real servers that die at random times (ARGS="--runs 20 --seed 7 --minutes 30 --beside 2 --results FILE")
