@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import urllib.request
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 from tests.cli.toy import leps_campaign
 from tests.flows.conftest import Api, until
@@ -54,7 +56,8 @@ def without_prefect() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
     file = leps_campaign(tmp_path_factory.mktemp("kept"))
-    file.write_text(file.read_text().replace("{labels: 35}", "{labels: 35, approve_above: {labels: 5}}"))
+    text = file.read_text().replace("{labels: 35}", "{labels: 35, approve_above: {labels: 5}}")
+    file.write_text(text.replace("tracking: {kind: none}", "tracking: {kind: mlflow}"))
     command = [sys.executable, "-m", "reactal.cli.main", "up", str(file), "--slots", "1", "--json"]
     quiet = {"DASK_LOGGING": "{'distributed': 'critical'}"}  # what another wishes of Dask, it waits for its words all the same
     process = subprocess.Popen(
@@ -76,14 +79,26 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
             process.wait(timeout=120)
 
 
-def scheduled(folder: Path, *, every: float) -> Path:
-    """prefect.yaml with a schedule for its campaign, seconds apart."""
+def scheduled(folder: Path, deployment: str, *, every: float) -> Path:
+    """prefect.yaml with a schedule for one deployment, seconds apart, and none for the others."""
     tree = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    (campaign,) = [entry for entry in tree["deployments"] if entry["name"] == "campaign"]
-    campaign["schedules"] = [{"interval": every}]
-    (folder / "infra").symlink_to(ROOT / "infra")
+    for entry in tree["deployments"]:
+        entry["schedules"] = [{"interval": every}] if entry["name"] == deployment else []
+    if not (folder / "infra").exists():
+        (folder / "infra").symlink_to(ROOT / "infra")
     file = folder / "prefect.yaml"
     file.write_text(yaml.safe_dump(tree))
+    return file
+
+
+def stretched(file: Path, count: int) -> Path:
+    """H3 along the reaction and beside it."""
+    lot = random.Random(0)
+    frames = []
+    for _ in range(count):
+        near, far = lot.uniform(0.65, 1.2), lot.uniform(1.6, 2.8)
+        frames.append(f"3\n\nH 0 0 0\nH {lot.uniform(-0.1, 0.1)} 0.03 {near}\nH 0 0 {far + near}\n")
+    file.write_text("".join(frames))
     return file
 
 
@@ -96,7 +111,7 @@ def answers(link: str) -> bool:
 
 
 class TestKept:
-    """In this order: what is up, a run by the clock, the end."""
+    """In this order: what is up, a run by the clock, a night by the clock, the end."""
 
     pytestmark = NEEDS_SERVERS
 
@@ -117,7 +132,7 @@ class TestKept:
             assert worker["resources"] == {"psi4": 1, "train": 1}
 
     def test_a_run_that_the_clock_starts_waits_for_approval_and_goes_through(self, kept: Kept) -> None:
-        file = scheduled(kept.campaign.parent, every=20.0)
+        file = scheduled(kept.campaign.parent, "campaign", every=20.0)
         told = kept.reactal("deploy", kept.campaign, "--pool", "reactal", "--labels", "2", "--gpus", "1", "--file", file)
         assert told["kind"] == "process" and "campaign/campaign" in told["deployments"]
         limits = {limit["name"]: limit["limit"] for limit in kept.api.ask("/v2/concurrency_limits/filter", {"limit": 50})}
@@ -137,6 +152,27 @@ class TestKept:
         assert {"leps-verdict", "leps-progress", "leps-report", "leps-dataset", "leps-figure-learning"} <= set(artifacts)
         status = kept.reactal("status", kept.campaign)
         assert status["labels"]["asked"] > 5 and status["report"] in urllib.request.url2pathname(artifacts["leps-report"]["data"])
+
+    def test_the_clock_starts_a_night_that_promotes_or_keeps(self, kept: Kept) -> None:
+        dropped = stretched(kept.campaign.parent / "dropped.xyz", 30)
+        assert kept.reactal("inbox", "add", kept.campaign, dropped)["added"][0]["frames"] == 30
+        file = scheduled(kept.campaign.parent, "nightly-refine", every=20.0)
+        kept.reactal("deploy", kept.campaign, "--pool", "reactal", "--file", file)
+        deployment = kept.api.ask("/deployments/name/nightly-refine/nightly-refine")["id"]
+        until(lambda: kept.run(deployment), "the clock")
+        kept.api.ask(f"/deployments/{deployment}/pause_deployment", {})
+        over = until(lambda: (now := kept.run(deployment)) and now["state_type"] in OVER and now, "the end of the night")
+        assert over["state_type"] == "COMPLETED" and over["auto_scheduled"], over["state"]
+        (page,) = [artifact for artifact in kept.api.artifacts(over["id"]) if artifact["key"] == "leps-night"]
+        verdict = page["description"].rpartition(": ")[2]
+        assert verdict in ("promoted", "kept")
+        history = kept.reactal("champion", kept.campaign)["history"]
+        assert len(history) == (2 if verdict == "promoted" else 1)
+        client = MlflowClient(kept.links["mlflow"])
+        experiment = client.get_experiment_by_name("reactal-nights")
+        assert experiment is not None
+        nights = client.search_runs([experiment.experiment_id])
+        assert any("force_mae" in run.data.metrics and "champion_force_mae" in run.data.metrics for run in nights)
 
     def test_stop_ends_all_of_it(self, kept: Kept) -> None:
         told = kept.reactal("up", kept.campaign, "--stop")
