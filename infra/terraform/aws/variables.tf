@@ -46,6 +46,7 @@ variable "node_groups" {
     gpu      = bool
     least    = number
     most     = number
+    disk_gib = optional(number, 60)
   }))
   default  = null
   nullable = true

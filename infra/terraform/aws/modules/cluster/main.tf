@@ -74,7 +74,8 @@ resource "aws_iam_role_policy_attachment" "node" {
 
 # two hops would let a pod read the node's own credentials
 resource "aws_launch_template" "node" {
-  name_prefix = "${var.name}-"
+  for_each    = var.node_groups
+  name_prefix = "${var.name}-${each.key}-"
   metadata_options {
     http_tokens                 = "required"
     http_put_response_hop_limit = 1
@@ -82,7 +83,7 @@ resource "aws_launch_template" "node" {
   block_device_mappings {
     device_name = "/dev/xvda"
     ebs {
-      volume_size           = 60
+      volume_size           = each.value.disk_gib
       volume_type           = "gp3"
       encrypted             = true
       delete_on_termination = true
@@ -99,7 +100,8 @@ resource "aws_eks_node_group" "this" {
   capacity_type   = each.value.spot ? "SPOT" : "ON_DEMAND"
   instance_types  = each.value.machines
   ami_type        = each.value.gpu ? "AL2023_x86_64_NVIDIA" : "AL2023_x86_64_STANDARD"
-  labels          = { "reactal/nodes" = each.key }
+  # NVIDIA's device plugin goes where the second label is
+  labels = merge({ "reactal/nodes" = each.key }, each.value.gpu ? { "nvidia.com/gpu.present" = "true" } : {})
   scaling_config {
     min_size     = each.value.least
     desired_size = each.value.least
@@ -109,8 +111,8 @@ resource "aws_eks_node_group" "this" {
     max_unavailable = 1
   }
   launch_template {
-    id      = aws_launch_template.node.id
-    version = aws_launch_template.node.latest_version
+    id      = aws_launch_template.node[each.key].id
+    version = aws_launch_template.node[each.key].latest_version
   }
   dynamic "taint" {
     for_each = each.value.gpu ? [{ key = "nvidia.com/gpu", value = "true" }] : each.value.spot ? [{ key = "reactal/spot", value = "true" }] : []
@@ -120,17 +122,37 @@ resource "aws_eks_node_group" "this" {
       effect = "NO_SCHEDULE"
     }
   }
-  # what the cluster autoscaler finds a group by, also while it has no node
+  # what the cluster autoscaler asks EKS for while a group has no node; labels and taints it sees there, too, and the tags by which it
+  # finds the group are EKS's own. Without the disk it would think that no worker fits, since each asks for scratch
   tags = {
-    "k8s.io/cluster-autoscaler/enabled"                                = "true"
-    "k8s.io/cluster-autoscaler/${var.name}"                            = "owned"
-    "k8s.io/cluster-autoscaler/node-template/label/reactal/nodes"      = each.key
-    "k8s.io/cluster-autoscaler/node-template/resources/nvidia.com/gpu" = each.value.gpu ? "1" : "0"
+    "k8s.io/cluster-autoscaler/node-template/resources/ephemeral-storage" = "${floor(0.85 * each.value.disk_gib)}Gi"
+    "k8s.io/cluster-autoscaler/node-template/resources/nvidia.com/gpu"    = each.value.gpu ? "1" : "0"
   }
   lifecycle {
     ignore_changes = [scaling_config[0].desired_size] # the autoscaler's
   }
   depends_on = [aws_iam_role_policy_attachment.node]
+}
+
+# the driver of volumes makes and attaches disks, by workload identity as all pods
+resource "aws_iam_role" "volumes" {
+  name               = "${var.name}-volumes"
+  assume_role_policy = data.aws_iam_policy_document.pod.json
+}
+
+data "aws_iam_policy_document" "pod" {
+  statement {
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    principals {
+      type        = "Service"
+      identifiers = ["pods.eks.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy_attachment" "volumes" {
+  role       = aws_iam_role.volumes.name
+  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"
 }
 
 resource "aws_eks_addon" "this" {
@@ -139,5 +161,12 @@ resource "aws_eks_addon" "this" {
   addon_name   = each.key
   # keeps network policies
   configuration_values = each.key == "vpc-cni" ? jsonencode({ enableNetworkPolicy = "true" }) : null
-  depends_on           = [aws_eks_node_group.this]
+  dynamic "pod_identity_association" {
+    for_each = each.key == "aws-ebs-csi-driver" ? ["ebs-csi-controller-sa"] : []
+    content {
+      role_arn        = aws_iam_role.volumes.arn
+      service_account = pod_identity_association.value
+    }
+  }
+  depends_on = [aws_eks_node_group.this, aws_iam_role_policy_attachment.volumes]
 }

@@ -35,19 +35,20 @@ variable "admin_cidrs" {
 }
 
 variable "node_groups" {
-  description = "Machines, whether on spot, whether with a GPU, and how many."
+  description = "Machines, whether on spot, whether with a GPU, how many, and the GiB of each one's disk: images, and 10 GiB of scratch a worker."
   type = map(object({
     machines = list(string)
     spot     = bool
     gpu      = bool
     least    = number
     most     = number
+    disk_gib = optional(number, 60)
   }))
   nullable = false
   default = {
     small = { machines = ["m7i.large"], spot = false, gpu = false, least = 2, most = 4 }
     # many kinds of one size: the more kinds, the seldomer all of them are taken away
-    spot = { machines = ["c7a.4xlarge", "c6a.4xlarge", "c7i.4xlarge", "m7a.4xlarge"], spot = true, gpu = false, least = 0, most = 16 }
-    gpu  = { machines = ["g6.xlarge", "g5.xlarge"], spot = true, gpu = true, least = 0, most = 2 }
+    spot = { machines = ["c7a.4xlarge", "c6a.4xlarge", "c7i.4xlarge", "m7a.4xlarge"], spot = true, gpu = false, least = 0, most = 16, disk_gib = 200 }
+    gpu  = { machines = ["g6.xlarge", "g5.xlarge"], spot = true, gpu = true, least = 0, most = 2, disk_gib = 100 }
   }
 }

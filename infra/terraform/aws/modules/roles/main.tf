@@ -12,15 +12,15 @@ data "aws_iam_policy_document" "pod" {
 
 locals {
   objects = "${var.bucket_arn}/${var.prefix}"
-  # a driver removes claims, probes, checkpoints and its lease; a worker its claims and probes; nobody removes versions
+  # a driver removes claims, probes, checkpoints and its lease; a worker its claims, probes, checkpoints and old guesses; nobody versions
   may = {
     driver = {
       get    = ["*"], put = ["*"]
-      delete = ["claims/*", ".probe/*", "campaigns/*/checkpoints/*", "campaigns/*/training/*", "campaigns/*/drivers/*"]
+      delete = ["claims/*", ".probe/*", "orbitals/*", "campaigns/*/checkpoints/*", "campaigns/*/training/*", "campaigns/*/drivers/*"]
     }
     worker = {
-      get    = ["*"], put = ["labels/*", "claims/*", ".probe/*", "campaigns/*/checkpoints/*"]
-      delete = ["claims/*", ".probe/*", "campaigns/*/checkpoints/*"]
+      get    = ["*"], put = ["labels/*", "claims/*", "orbitals/*", ".probe/*", "campaigns/*/checkpoints/*"]
+      delete = ["claims/*", ".probe/*", "orbitals/*", "campaigns/*/checkpoints/*"]
     }
     mlflow = { get = ["mlflow/*"], put = ["mlflow/*"], delete = ["mlflow/*"] }
   }
@@ -77,13 +77,13 @@ resource "aws_eks_pod_identity_association" "pod" {
   role_arn        = aws_iam_role.pod[each.key].arn
 }
 
-# the cluster autoscaler: it sees all groups and changes those of this cluster
+# the cluster autoscaler (infra/kubernetes/aws): it sees all groups and changes those of this cluster
 data "aws_iam_policy_document" "autoscaler" {
   statement {
     sid = "See"
     actions = [
       "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeLaunchConfigurations",
-      "autoscaling:DescribeScalingActivities", "ec2:DescribeInstanceTypes", "ec2:DescribeLaunchTemplateVersions",
+      "autoscaling:DescribeScalingActivities", "autoscaling:DescribeTags", "ec2:DescribeInstanceTypes", "ec2:DescribeLaunchTemplateVersions",
       "ec2:DescribeImages", "ec2:GetInstanceTypesFromInstanceRequirements", "eks:DescribeNodegroup",
     ]
     #checkov:skip=CKV_AWS_356:what describes takes no resource
