@@ -62,7 +62,9 @@ class Service:
 
 
 @contextmanager
-def services(wanted: Sequence[tuple[str, Sequence[str], str | None, str]], folder: Path) -> Iterator[list[Service]]:
+def services(
+    wanted: Sequence[tuple[str, Sequence[str], str | None, str]], folder: Path, *, environ: Mapping[str, str] | None = None
+) -> Iterator[list[Service]]:
     """Start modules of Python: name, words after `python -m`, page, sign. Each has a log in `folder`, and a session of its own:
     Ctrl-C reaches us, and we end all of their processes."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +75,7 @@ def services(wanted: Sequence[tuple[str, Sequence[str], str | None, str]], folde
             with log.open("wb") as file:
                 process = subprocess.Popen(
                     [sys.executable, "-m", *words],
-                    stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, env=_environment(),
+                    stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, env=_environment(environ or {}),
                 )  # fmt: skip
             started.append(Service(name, process, log, page, sign))
         yield started
@@ -144,10 +146,10 @@ def free_port(wanted: int) -> int:
     raise AssertionError("port 0 is any free one")
 
 
-def _environment() -> dict[str, str]:
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
     # else MLflow starts six processes more, for what nobody here uses; and a sign in a log needs a log, whatever our caller wants
     mine = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "1", "DASK_LOGGING": "{'distributed': 'info'}"}
-    return {**os.environ, **mine}
+    return {**os.environ, **mine, **more}
 
 
 def _signal(service: Service, number: int) -> None:

@@ -94,8 +94,10 @@ def _keep(folder: Path, asked: threading.Event, *, worker: bool, dask: bool, slo
     with ExitStack() as stack:
         prefect = stack.enter_context(LocalServer(folder / "prefect", schedules=True, port=free_port(PREFECT_PORT)))
         links: dict[str, str | None] = {"prefect": prefect.page}
-        wanted = [_mlflow(folder, links), *(_dask(links, slots or os.cpu_count() or 1) if dask else ())]
-        started = stack.enter_context(services(wanted, folder / LOGS))
+        tracking = _tracking_uri(folder)
+        wanted = [*_mlflow(tracking, links), *(_dask(links, slots or os.cpu_count() or 1) if dask else ())]
+        # not among the words of a command, which all users of the machine may read
+        started = stack.enter_context(services(wanted, folder / LOGS, environ={"MLFLOW_BACKEND_STORE_URI": tracking}))
         prefect.wait()
         prefect.publish()
         if worker:
@@ -117,15 +119,21 @@ def _watch(started: Sequence[Service], asked: threading.Event) -> None:
                 raise typer.Exit(1)
 
 
-def _mlflow(folder: Path, links: dict[str, str | None]) -> Wanted:
+def _tracking_uri(folder: Path) -> str:
     from reactal.tracking.mlflow import sqlite_uri
 
     (folder / "mlflow").mkdir(parents=True, exist_ok=True)
-    tracking = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(folder / "mlflow")
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(folder / "mlflow")
+
+
+def _mlflow(tracking: str, links: dict[str, str | None]) -> list[Wanted]:
+    """A server for a database; none where another server keeps the runs."""
+    if tracking.startswith(("http://", "https://")):
+        links["mlflow"] = tracking
+        return []
     port = free_port(MLFLOW_PORT)
     links["mlflow"] = page = f"http://{HOST}:{port}"
-    words = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1", "--backend-store-uri", tracking]
-    return "mlflow", words, f"{page}/health", ""
+    return [("mlflow", ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"], f"{page}/health", "")]
 
 
 def _dask(links: dict[str, str | None], slots: int) -> list[Wanted]:

@@ -197,6 +197,15 @@ def test_a_service_that_ends_is_named_with_its_log(tmp_path: Path) -> None:
         until_healthy(started, stopped=threading.Event())
 
 
+def test_a_tracking_server_elsewhere_is_shown_and_none_is_started() -> None:
+    from reactal.cli.up import _mlflow
+
+    links: dict[str, str | None] = {}
+    assert _mlflow("https://mlflow.example", links) == [] and links == {"mlflow": "https://mlflow.example"}
+    ((_, words, page, _),) = _mlflow("postgresql://ada:secret@db/mlflow", links)
+    assert page == f"{links['mlflow']}/health" and not any("secret" in word for word in words)
+
+
 def test_ports_that_are_taken_are_left_alone() -> None:
     import socket
 
