@@ -289,7 +289,7 @@ def _through(state: CampaignState, recent: tuple[Explored, ...], how: str) -> Fi
     if found is None:
         return None
     said = (
-        f"an intermediate with the bonds of neither end lies at {found.kcal:.1f} kcal/mol between them: the reference relaxes "
+        f"an intermediate with the bonds of neither end lies at {found.kcal:z.1f} kcal/mol between them: the reference relaxes "
         f"to it, with a largest force of {found.force_max:.3f} eV/angstrom"
     )
     return Finish(Outcome.STEPWISE, (said, how))
@@ -334,8 +334,8 @@ def _spent(state: CampaignState, config: CampaignConfig, why: str) -> Finish:
         return Finish(Outcome.BUDGET_SPENT, (why, "no saddle of the model was good enough to be tested"))
     last = tests[-1]
     said = (
-        f"at the model's last saddle the barrier is {last.model_kcal:.2f} kcal/mol on the model and "
-        f"{last.reference_kcal:.2f} at the reference, with a force of {last.force_max:.3f} eV/angstrom left"
+        f"at the model's last saddle the barrier is {last.model_kcal:z.2f} kcal/mol on the model and "
+        f"{last.reference_kcal:z.2f} at the reference, with a force of {last.force_max:.3f} eV/angstrom left"
     )
     if state.ways is not None and holds(last, config):
         said += f"; on the ways down from it the model is off by up to {state.ways.force_error_max:.2f} eV/angstrom"

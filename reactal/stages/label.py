@@ -208,7 +208,7 @@ def _summary(event: Labelled) -> str:
     text = f"{event.computed} labels computed, {event.reused} reused, {event.failed} failed"
     if event.saddle is not None:
         test = event.saddle
-        text += f"; saddle {test.model_kcal:.2f} model, {test.reference_kcal:.2f} reference, force {test.force_max:.2f}"
+        text += f"; saddle {test.model_kcal:z.2f} model, {test.reference_kcal:z.2f} reference, force {test.force_max:.2f}"
     if event.valley is not None:
         text += f"; {_probed(event.valley)}"
     if event.ways is not None:
@@ -221,6 +221,6 @@ def _summary(event: Labelled) -> str:
 
 def _probed(probe: ValleyProbe) -> str:
     if probe.intermediate:
-        return f"an intermediate lies at {probe.kcal:.1f} kcal/mol"
+        return f"an intermediate lies at {probe.kcal:z.1f} kcal/mol"
     force = "" if probe.force_max is None else f", force {probe.force_max:.2f}"
     return f"valley of the path{force}"

@@ -88,7 +88,7 @@ def _beside(top: int, count: int) -> tuple[int, ...]:
 
 
 def _height(kcal: float) -> str:
-    return f"{kcal:.2f} kcal/mol"
+    return f"{kcal:z.2f} kcal/mol"
 
 
 def _listed(values: Floats | Sequence[float]) -> tuple[float, ...]:

@@ -68,7 +68,7 @@ def seed(bench: Bench, state: CampaignState) -> Seeded:
         reference_kcal=(label_p.energy - label_r.energy) / KCAL_PER_MOL,
         baseline=baseline,
     )
-    said = f"ends relaxed with {ends.asked} gradients, reaction energy {event.reference_kcal:.1f} kcal/mol; {made}"
+    said = f"ends relaxed with {ends.asked} gradients, reaction energy {event.reference_kcal:z.1f} kcal/mol; {made}"
     bench.progress.end(said if baseline == "none" else f"{said}; models on top of {baseline}")
     return event
 

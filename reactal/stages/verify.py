@@ -50,7 +50,7 @@ def _stability(bench: Bench, test: SaddleTest) -> tuple[LabelOutcome | None, str
     outcome = next(iter(bench.label_pool().label([saddle], theory=broken_symmetry(bench.theory))))
     if isinstance(outcome.answer, Label):
         difference = (outcome.answer.energy - bench.label_of(test.key).energy) / KCAL_PER_MOL
-        return outcome, f"a broken-symmetry solution at the saddle lies {difference:+.2f} kcal/mol from the reference's"
+        return outcome, f"a broken-symmetry solution at the saddle lies {difference:+z.2f} kcal/mol from the reference's"
     return outcome, f"no broken-symmetry solution could be converged at the saddle ({outcome.answer.kind})"
 
 
@@ -70,7 +70,7 @@ def _judge(
     rule = bench.config.verification
     assert holds(test, bench.config)
     stationary = (
-        f"at the model's saddle the barrier is {test.model_kcal:.2f} kcal/mol on the model and {test.reference_kcal:.2f} at "
+        f"at the model's saddle the barrier is {test.model_kcal:z.2f} kcal/mol on the model and {test.reference_kcal:z.2f} at "
         f"the reference, whose largest force there is {test.force_max:.3f} eV/angstrom"
     )
     difference = _difference(bench, test, stability)
@@ -82,7 +82,7 @@ def _judge(
     if test.intermediate_force is not None and test.intermediate_force <= 2 * rule.force_tolerance:
         ends = state.explored.saddle.ends if state.explored and state.explored.saddle else ("other", "other")
         between = (
-            f"the saddle joins {ends[0]} and {ends[1]}: an intermediate at {test.intermediate_kcal:.1f} kcal/mol, where the "
+            f"the saddle joins {ends[0]} and {ends[1]}: an intermediate at {test.intermediate_kcal:z.1f} kcal/mol, where the "
             f"largest reference force is {test.intermediate_force:.3f} eV/angstrom, lies between the ends{borne}"
         )
         return Outcome.STEPWISE, (stationary, between)
