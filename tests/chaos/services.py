@@ -18,7 +18,8 @@ from flows.server import LocalServer, client_environment
 from reactal.labeling.cluster import WORKER_ARGUMENTS
 from tests.chaos.disk import SmallDisk, small_disk
 from tests.labeling.watching import until
-from tests.store.s3_servers import Proxy, S3Server, environment, faulty_proxy, free_port, moto_server
+from tests.ports import free_port
+from tests.store.s3_servers import Proxy, S3Server, environment, faulty_proxy, moto_server
 
 HOST = "127.0.0.1"
 WORKERS = 2

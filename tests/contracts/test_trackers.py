@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,17 +22,12 @@ from reactal.tracking.base import Tracker
 from reactal.tracking.mlflow import MlflowTracker, sqlite_uri
 from reactal.tracking.models import ModelRegistry
 from reactal.tracking.null import NullTracker
+from tests.ports import free_port
 
 START_SECONDS = 240.0
 PATIENCE = 90.0
 
 Open = Callable[[], Any]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

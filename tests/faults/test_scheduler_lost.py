@@ -20,7 +20,7 @@ from reactal.labeling.dask_pool import DaskLabelPool
 from tasks.retrying import is_transient
 from tests.chaos.services import HOST, Service
 from tests.labeling.watching import until
-from tests.store.s3_servers import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 

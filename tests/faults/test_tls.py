@@ -19,7 +19,7 @@ from tests.campaigns import leps_campaign
 from tests.certificates import HOST, Certificate, guarded, make_certificate
 from tests.chaos.services import Service, answers
 from tests.labeling.watching import until
-from tests.store.s3_servers import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 

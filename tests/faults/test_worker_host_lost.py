@@ -24,7 +24,7 @@ from reactal.store.opening import open_store
 from tests.faults.label_driver import SLOTS, THEORY
 from tests.labeling.molecules import waters
 from tests.labeling.watching import executions, is_alive, latest_pid, until
-from tests.store.s3_servers import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.psi4, pytest.mark.server, pytest.mark.slow]
 

@@ -22,6 +22,8 @@ from uuid import uuid4
 import boto3
 from werkzeug.serving import make_server
 
+from tests.ports import free_port
+
 ACCESS, SECRET = "AKIAREACTALTESTS0001", "reactal/tests/secret/reactal/tests/0001"
 DEADLINE_S = 30.0
 
@@ -225,11 +227,6 @@ def faulty_proxy(upstream: S3Server) -> Iterator[Proxy]:
     proxy = Proxy(f"http://127.0.0.1:{server.server_port}")
     with _serving(server):
         yield proxy
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

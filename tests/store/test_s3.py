@@ -17,7 +17,8 @@ from reactal.errors import CredentialsRejected, InputError, ObjectNotFound, Stor
 from reactal.store.s3 import S3Options, S3Store
 from reactal.store.s3_client import configured_options, s3_client
 from reactal.store.s3_location import S3Location
-from tests.store.s3_servers import Proxy, S3Server, free_port
+from tests.ports import free_port
+from tests.store.s3_servers import Proxy, S3Server
 
 pytestmark = pytest.mark.server
 
