@@ -47,7 +47,7 @@ def _draw(chart: Chart, number: int) -> Drawing:
                 links.append((panel, np.column_stack([x, y]), [line.structures[row] for row in rows]))
         panel.ticklabel_format(useOffset=False)
         if _same_unit(chart):
-            _like_against_like(panel)
+            _diagonal(panel, square=_of_the_same(chart))
         panel.set(xlabel=clipped(chart.x_label, 60), ylabel=clipped(chart.y_label, 48))
         _legend(figure, panel, outside=outside)
         words = f"{chart.title}: {chart.y_label} against {chart.x_label}; {', '.join(names)}."
@@ -74,8 +74,8 @@ def _line(panel: Axes, line: Line, colour: str) -> tuple[Floats, Floats]:
     return x, y
 
 
-def _like_against_like(panel: Axes) -> None:
-    """The same span both ways, also for a single point, and the diagonal on which they agree."""
+def _diagonal(panel: Axes, *, square: bool) -> None:
+    """On which both agree; `square`: the same span both ways, also for a single point."""
     ends = np.concatenate([panel.dataLim.intervalx, panel.dataLim.intervaly])
     ends = ends[np.isfinite(ends)]
     if not len(ends):
@@ -83,20 +83,28 @@ def _like_against_like(panel: Axes) -> None:
     low, high = float(ends.min()), float(ends.max())
     room = 0.05 * max(high - low, abs(high), abs(low)) or 1.0
     span = (low - room, high + room)
+    seen = (span, span) if square else (panel.get_xlim(), panel.get_ylim())
     panel.plot(span, span, color=MUTED, linewidth=1.0, zorder=1)
-    panel.set(xlim=span, ylim=span)
+    panel.set(xlim=seen[0], ylim=seen[1])
 
 
 def _legend(figure: Figure, panel: Axes, *, outside: bool) -> None:
     """Each name once; below the figure where there are many."""
     named = dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+    if len(named) < 2:  # nothing to tell apart
+        return
     if not outside:
         quiet_legend(panel, handles=list(named.values()), labels=list(named))
         return
     figure.legend(named.values(), named, loc="outside lower center", ncols=2, frameon=False, handlelength=1.6, fontsize=9)
 
 
+def _of_the_same(chart: Chart) -> bool:
+    """What the model and what the reference says of one quantity."""
+    return "reference" in chart.x_label and "model" in chart.y_label
+
+
 def _same_unit(chart: Chart) -> bool:
-    """One quantity against the same: the diagonal says where they agree."""
+    """The diagonal says where they agree."""
     units = [re.search(r"\(([^()]+)\)$", label) for label in (chart.x_label, chart.y_label)]
     return all(units) and len({unit[1] for unit in units if unit}) == 1

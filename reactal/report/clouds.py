@@ -148,7 +148,7 @@ def _coloured(panel: Axes, points: Floats, rounds: NDArray[np.int64]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     last = max(1, int(rounds.max()))
-    steps = np.linspace(0.12, 0.92, min(last + 1, MOST_COLOURS))  # the ends of the scale vanish on black and on white
+    steps = np.linspace(0.25, 0.92, min(last + 1, MOST_COLOURS))  # the ends of the scale vanish on black and on white
     scale = Normalize(-0.5, last + 0.5)
     middle = ListedColormap(mpl.colormaps["viridis"](steps))
     dots = panel.scatter(points[:, 0], points[:, 1], s=20, c=rounds, cmap=middle, norm=scale, alpha=0.85, linewidths=0, zorder=4)

@@ -41,6 +41,7 @@ Floats = NDArray[np.float64]
 
 TIMESTEP = 0.5  # fs
 LEAST_STEPS = 20  # of a run from which anything but its end is read
+AVERAGED = 20  # steps of a point of the curve of the total energy
 CHAPTER = "dynamics"
 REACH = 6.0  # angstrom, of radial distributions
 HIGHEST = 4500.0  # cm^-1 shown
@@ -198,12 +199,14 @@ def _survival(runs: Sequence[_Run], follow: Followed) -> tuple[Curve, ...]:
 
 def _drifts(runs: Sequence[_Run]) -> tuple[Curve, ...]:
     x, y = Column("time", "fs"), Column("total energy", "meV/atom")
+    title = f"Total energy, means of {AVERAGED * TIMESTEP:g} fs"  # the noise of each step would hide the drift
     out = []
     for run in runs:
         total = 1e3 * (run.total - run.total[0]) / len(run.structure)
-        some = np.unique(np.linspace(0, len(total) - 1, 200).astype(int))
-        times, values = tuple((TIMESTEP * some).tolist()), tuple(total[some].tolist())
-        out.append(Curve("energy_drift", CHAPTER, "Total energy", f"{run.start}, {run.bath:g} K", x, y, times, values))
+        means = total[: len(total) // AVERAGED * AVERAGED].reshape(-1, AVERAGED).mean(axis=1)
+        times = TIMESTEP * (AVERAGED * np.arange(len(means)) + (AVERAGED - 1) / 2)
+        name = f"{run.start}, {run.bath:g} K"
+        out.append(Curve("energy_drift", CHAPTER, title, name, x, y, tuple(times.tolist()), tuple(means.tolist())))
     return tuple(out)
 
 

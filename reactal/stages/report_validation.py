@@ -18,6 +18,7 @@ from reactal.validation.kept import ValidationStore
 __all__ = ["charts", "exhibits", "goals", "tables", "validations"]
 
 SENTENCES = 4  # of evidence beside a goal; all are in the validation's own file
+SHOWN_ALREADY = ("minimum", "saddle")  # of the campaign itself: they are its stationary points
 _KINDS = {"minimum": "Validated minima", "saddle": "Validated saddles", "worst": "Worst validated", "path": "Validated paths"}
 
 
@@ -72,6 +73,8 @@ def exhibits(found: Sequence[Validation], album: Album) -> tuple[Exhibit, ...]:
         paths: dict[str, list[int]] = {}
         for one in validation.geometries:
             place = album.place(one.structure, one.name, note=_facts(one), key=one.key)
+            if one.kind in SHOWN_ALREADY and not one.group and not one.mode:
+                continue
             if one.kind == "path":
                 paths.setdefault(one.group or one.name, []).append(place)
                 continue

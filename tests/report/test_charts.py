@@ -35,6 +35,15 @@ def test_like_against_like_has_its_diagonal() -> None:
     assert drawings[0].name == "chart-0-some__chart_"
 
 
+def test_two_quantities_of_one_unit_have_a_diagonal_and_spans_of_their_own() -> None:
+    points = Line("structures", (0.01, 0.02, 0.03), (0.1, 0.3, 0.2), marks=True)
+    shown = Chart("doubt", "Doubt and error", "disagreement (eV/Å)", "largest force error (eV/Å)", (points,))
+    ((_, drawing),) = charts(replace(PLAIN, charts=(shown,)))
+    (panel,) = drawing.figure.axes
+    assert len(panel.lines) == 1 and panel.get_xlim()[1] < 0.05 < panel.get_ylim()[1]
+    assert panel.get_legend() is None, "one name tells nothing apart"
+
+
 def test_doubt_is_a_band_around_a_line_and_a_bar_through_a_point() -> None:
     line, marks = Line("model", *POINTS, spread=(0.1, 0.2, 0.3)), Line("found", *POINTS, spread=(0.1, 0.2, 0.3), marks=True)
     for one, bars, words in ((line, 0, "band"), (marks, 1, "Bars")):

@@ -170,12 +170,16 @@ def test_a_validation_is_shown_with_what_it_looked_at(campaign: Campaign) -> Non
                 keys=("s", "s"),
             ),
         ),
-        (Geometry("s", "<saddle>", "saddle", saddle, facts=(("wavenumber", "500i"),), mode=mode), *path),
+        (
+            Geometry("s", "<saddle>", "saddle", saddle, facts=(("wavenumber", "500i"),), mode=mode),
+            Geometry("m", "what is a stationary point of the campaign already", "minimum", saddle),
+            *path,
+        ),
     )
     ValidationStore(campaign.bench.objects, campaign.config.name).put(found.model, found)
     data = reported(campaign, campaign.events)
     assert [(goal.title, goal.value, goal.verdict) for goal in data.goals] == [("Forces", "0.046 eV/Å", "met")]
-    assert data.tables[0].title == "Accuracy: Errors by element" and data.tables[0].rows == (("H", "0.046"), ("<b>", "–"))
+    assert data.tables[0].title == "Accuracy: Errors by element" and data.tables[0].rows == (("H", "0.0461"), ("<b>", "–"))
     assert [table.title for table in data.tables if "forgot" in table.title] == ["Uncertainty: What each training forgot"]
     assert [(one.group, one.name, len(one.frames)) for one in data.exhibits] == [
         ("Validated saddles", "<saddle>", 1),
