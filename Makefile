@@ -2,6 +2,8 @@
 PYTHON ?= python3
 CAMPAIGN ?= examples/sn2-chloride/campaign.yaml
 BIN := .venv/bin
+# where it is set each of the hundred processes of a test run compiles anew all that it imports
+unexport PYTHONDONTWRITEBYTECODE
 # files side by side, in the order of tests/conftest.py, one more than there are cores: they start servers and programs and wait for them
 # and with one thread each: sums over threads that share two cores with others need not agree to the last bit
 test test-fast chaos: export OMP_NUM_THREADS := 1
