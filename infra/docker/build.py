@@ -26,7 +26,8 @@ def said(command: list[str]) -> str | None:
 def build(image: str, *, registry: str, revision: str, push: bool) -> str:
     """The tag of the image, built unless it is there."""
     tag = f"{registry}-{image}:{revision[:12]}"
-    if said(["docker", "image", "inspect", tag]) is None and said(["docker", "manifest", "inspect", tag]) is None:
+    there = said(["docker", "manifest", "inspect", tag]) is not None
+    if not there and (push or said(["docker", "image", "inspect", tag]) is None):
         command = ["docker", "buildx", "build", "--file", f"infra/docker/{image}.Dockerfile", "--tag", tag]
         command += ["--build-arg", f"REVISION={revision}", "--build-arg", f"DRIVER={registry}-driver:{revision[:12]}"]
         command += ["--sbom=true", "--provenance=true", "--push"] if push else ["--load"]

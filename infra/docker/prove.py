@@ -1,17 +1,18 @@
-"""Carry out a Dockerfile's steps in a clean Debian root, where no container engine is at hand: as root, with debootstrap.
+"""Carry out Dockerfiles' steps in a clean Debian root, where no container engine is at hand: as root, with debootstrap.
 
-    python3 infra/docker/prove.py driver.Dockerfile [--keep FOLDER] [--build-arg NAME=VALUE]...
+    python3 infra/docker/prove.py driver.Dockerfile trainer.Dockerfile psi4.Dockerfile [--keep FOLDER] [--build-arg NAME=VALUE]...
 
 Every RUN runs in a root of its own stage by chroot, every COPY copies, USER and WORKDIR hold, and at the end the health check and
-the entry point run as the image's user. What an engine adds (layers, limits, a network of its own) is not proven. A stage whose
-base is not Debian cannot be made here: it and what is copied from it are named, and the exit code is 3.
+the entry point run as the image's user. Stages with the same steps are made once; a later file may begin from the image of an
+earlier one. What an engine adds (layers, limits, a network) is not proven. A stage whose base is neither cannot be made
+here: it, what is copied from it and what fails without are named, and the exit code is 3.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-import os
 import re
 import shlex
 import shutil
@@ -20,32 +21,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from roots import CODENAMES, Stage, alone, clean_debian, copied, inside, missing, removed
+
 ROOT = Path(__file__).resolve().parents[2]
-PREDEFINED = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # Docker's own arguments
-CODENAMES = {"12": "bookworm", "13": "trixie"}
-CHROOT = shutil.which("chroot") or "chroot"  # found here, not by the PATH of the image
 UNPROVEN = 3
-AUTHORITY = "/run/authority.crt"
-MADE = "etc/.debootstrap-went-through"
-OWN_MOUNTS = "PROVE_OWN_MOUNTS"
-
-
-@dataclass
-class Stage:
-    """One FROM: its root folder, and what later steps inherit."""
-
-    root: Path
-    environ: dict[str, str] = field(default_factory=dict)
-    arguments: dict[str, str] = field(default_factory=dict)
-    user: str = "0:0"
-    folder: str = "/"
-    health: list[str] = field(default_factory=list)
-    entry: list[str] = field(default_factory=list)
-    command: list[str] = field(default_factory=list)
 
 
 class Unproven(Exception):
@@ -65,11 +48,19 @@ def filled(text: str, values: dict[str, str]) -> str:
     return re.sub(r"\$\{?(\w+)\}?", lambda found: values.get(found.group(1), ""), text)
 
 
+@dataclass
+class Known:
+    """What earlier files have made: images by their tag, and stages by their steps."""
+
+    images: dict[str, Stage] = field(default_factory=dict)
+    stages: dict[tuple[str, ...], Stage] = field(default_factory=dict)
+
+
 class Proof:
     """The stages of one Dockerfile, made one after the other under `work`."""
 
-    def __init__(self, file: Path, work: Path, given: dict[str, str]) -> None:
-        self.file, self.work, self.given = file, work, given
+    def __init__(self, file: Path, work: Path, given: dict[str, str], known: Known) -> None:
+        self.file, self.work, self.given, self.known = file, work, given, known
         self.stages: dict[str, Stage] = {}
         self.globals: dict[str, str] = {}
         self.here: Stage | None = None
@@ -78,18 +69,37 @@ class Proof:
 
     def run(self) -> Stage | None:
         """Every step; the last stage, which is the image, or None where it could not be begun."""
-        for word, rest in instructions(self.file.read_text()):
+        steps = list(instructions(self.file.read_text()))
+        for number, (word, rest) in enumerate(steps):
             if self.skipping and word != "FROM":
                 continue
             began = time.monotonic()
             try:
-                self.step(word, rest)
+                if word == "FROM":
+                    self.begin(filled(rest, self.globals), self.key(steps[number:]))
+                else:
+                    self.step(word, rest)
             except Unproven as why:
                 self.unproven.append(f"{word} {rest[:60]}: {why}")
                 print(f"not proven: {self.unproven[-1]}", flush=True)
                 continue
             print(f"{time.monotonic() - began:7.1f} s  {word} {rest[:100]}", flush=True)
-        return None if self.skipping else self.here
+        if self.here is not None:
+            self.known.images[f"reactal-{self.file.stem}:dev"] = self.here
+        return self.here
+
+    def key(self, steps: list[tuple[str, str]]) -> tuple[str, ...]:
+        """The steps of the stage that begins there, with the arguments that hold."""
+        rest = itertools.takewhile(lambda step: step[0] != "FROM", steps[1:])
+        return (
+            filled(steps[0][1], self.globals),
+            *(f"{word} {self.argument(text) if word == 'ARG' else text}" for word, text in rest),
+        )
+
+    def argument(self, rest: str) -> tuple[str, str]:
+        """Name and value of an ARG inside a stage."""
+        name, _, default = rest.partition("=")
+        return name, self.given.get(name, default or self.globals.get(name, ""))
 
     def step(self, word: str, rest: str) -> None:
         """One instruction."""
@@ -97,20 +107,22 @@ class Proof:
             name, _, default = rest.partition("=")
             self.globals[name] = self.given.get(name, default)
             return
-        if word == "FROM":
-            self.begin(filled(rest, self.globals))
-            return
         stage = self.here
         assert stage is not None, f"{self.file}: {word} stands before FROM"
         values = {**stage.arguments, **stage.environ}
         match word:
             case "ARG":
-                name, _, default = rest.partition("=")
-                stage.arguments[name] = self.given.get(name, default or self.globals.get(name, ""))
+                name, value = self.argument(rest)
+                stage.arguments[name] = value
             case "ENV":
                 stage.environ |= dict(pair.split("=", 1) for pair in shlex.split(filled(rest, values)))
             case "RUN":
-                inside(stage, ["/bin/sh", "-c", rest])
+                try:
+                    inside(stage, ["/bin/sh", "-c", rest])
+                except SystemExit as failed:
+                    if stage.lacks:
+                        raise Unproven("it fails without what could not be copied") from failed
+                    raise
             case "COPY":
                 self.copy(stage, shlex.split(filled(rest, values)))
             case "WORKDIR":
@@ -129,19 +141,27 @@ class Proof:
             case _:
                 raise Unproven("this instruction is not known here")
 
-    def begin(self, rest: str) -> None:
-        """A new stage from Debian, from an earlier stage, or from an image that was proven before."""
+    def begin(self, rest: str, key: tuple[str, ...]) -> None:
+        """A new stage from Debian or from the image of an earlier file; none where an earlier file has made the same."""
         base, _, name = rest.partition(" AS ")
-        self.skipping = False
-        root = self.work / f"stage{len(self.stages)}"
-        known = re.fullmatch(r"debian:(\d+)(\.\d+)?-slim", base)
-        if not known or known.group(1) not in CODENAMES:
-            self.skipping = True
+        root = self.work / f"stage-{self.file.stem}-{len(self.stages)}"
+        self.here, self.skipping = self.known.stages.get(key), True
+        if self.here is not None:
+            print(f"the same steps as in {self.here.root.name}: {base} AS {name}", flush=True)
+            self.stages[name or root.name] = self.here
+            return
+        debian = re.fullmatch(r"debian:(\d+)(\.\d+)?-slim", base)
+        if base in self.known.images:
+            proven = self.known.images[base]
+            copied(proven.root, root)
+            self.here = replace(proven, root=root, environ=dict(proven.environ), arguments={})
+        elif debian and debian.group(1) in CODENAMES:
+            copied(clean_debian(CODENAMES[debian.group(1)], self.work), root)
+            self.here = Stage(root, environ={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
+        else:
             raise Unproven(f"the base {base} needs a container engine")
-        copied(clean_debian(CODENAMES[known.group(1)], self.work), root)
-        self.here = self.stages[name or root.name] = Stage(
-            root, environ={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-        )
+        self.skipping = False
+        self.stages[name or root.name] = self.known.stages[key] = self.here
 
     def copy(self, stage: Stage, words: list[str]) -> None:
         """From the repository, as .dockerignore lets it in, or from a stage."""
@@ -149,6 +169,7 @@ class Proof:
         if words[0].startswith("--from="):
             source = self.stages.get(words.pop(0).removeprefix("--from="))
             if source is None:
+                stage.lacks = True
                 raise Unproven("the stage it copies from was not made")
             source_root = source.root
         *sources, target = words
@@ -180,111 +201,10 @@ def inside_path(stage: Stage, target: str) -> Path:
     return stage.root / (target if target.startswith("/") else f"{stage.folder}/{target}").lstrip("/")
 
 
-def copied(source: Path, target: Path) -> None:
-    """A whole root with owners and links."""
-    subprocess.run(["cp", "--archive", "--one-file-system", "--reflink=auto", str(source), str(target)], check=True)
-
-
-def clean_debian(codename: str, work: Path) -> Path:
-    """A minimal Debian, made once."""
-    root = work / codename
-    if not (root / MADE).exists():
-        if root.exists():
-            removed(root)
-        began = time.monotonic()
-        subprocess.run(["debootstrap", "--variant=minbase", codename, str(root)], check=True, stdout=subprocess.DEVNULL)
-        for place in ("proc", "sys"):  # which debootstrap may leave mounted
-            subprocess.run(["umount", "--quiet", "--recursive", str(root / place)], check=False)
-        places = (f"debian {codename}", f"debian-security {codename}-security")
-        sources = "".join(f"deb http://deb.debian.org/{place} main\n" for place in places)
-        (root / "etc/apt/sources.list").write_text(sources)
-        (root / MADE).touch()
-        print(f"{time.monotonic() - began:7.1f} s  debootstrap {codename}", flush=True)
-    return root
-
-
-def lent() -> dict[Path, str]:
-    """What a step may read of this machine while it runs, and where: a network's names, wheels, certificates."""
-    links = [word for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS") for word in os.environ.get(name, "").replace(",", " ").split()]
-    folders = [Path(word.removeprefix("file://")) for word in links]
-    system = [Path(name) for name in ("/proc", "/dev", "/etc/resolv.conf", "/etc/hosts")]
-    places = {path: str(path) for path in [*system, *folders] if path.exists()}
-    authority = Path(os.environ.get("SSL_CERT_FILE", ""))
-    return places | ({authority: AUTHORITY} if authority.is_file() else {})  # its own place is that of a package
-
-
-@contextmanager
-def mounted(stage: Stage) -> Iterator[None]:
-    """/proc, /dev and what is lent, inside the root."""
-    with ExitStack() as stack:
-        for path, where in lent().items():
-            place = stage.root / where.lstrip("/")
-            if path.is_dir():
-                place.mkdir(parents=True, exist_ok=True)
-            else:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.touch()
-            subprocess.run(["mount", "--bind", str(path), str(place)], check=True)
-            stack.callback(subprocess.run, ["umount", "--lazy", str(place)], check=True)
-        yield
-
-
-def inside(stage: Stage, command: list[str]) -> str:
-    """Run in the stage's root as its user; its output, which is shown where it fails."""
-    machine = {name: value for name, value in os.environ.items() if name in PREDEFINED or name.startswith(("PIP_", "UV_"))}
-    if AUTHORITY in lent().values():
-        machine |= dict.fromkeys(("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), AUTHORITY)
-    if "PIP_FIND_LINKS" in machine:
-        machine.setdefault("UV_FIND_LINKS", machine["PIP_FIND_LINKS"])
-    words = ["env", "--chdir", stage.folder, *command]
-    with mounted(stage):
-        done = subprocess.run(
-            [CHROOT, f"--userspec={stage.user}", str(stage.root), *words],
-            env={
-                **machine,
-                "TINI_SUBREAPER": "1",
-                "HOME": "/" if stage.user == "0:0" else "/tmp",
-                **stage.arguments,
-                **stage.environ,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    if done.returncode:
-        print(done.stdout[-4000:], file=sys.stderr)
-        raise SystemExit(f"prove: this step failed with {done.returncode}: {' '.join(command)[:200]}")
-    return done.stdout
-
-
-def alone() -> None:
-    """Go on in a mount namespace of this process's own: however it ends, no mount is left under a root that is removed later."""
-    if os.environ.get(OWN_MOUNTS) != str(os.getpid()):
-        os.execvpe(
-            "unshare", ["unshare", "--mount", "--", sys.executable, *sys.argv], os.environ | {OWN_MOUNTS: str(os.getpid())}
-        )
-
-
-def removed(root: Path) -> None:
-    """A root that was made before; `SystemExit` where something is mounted in it, which is not ours to remove."""
-    within = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[1].startswith(f"{root}/")]
-    if within:
-        raise SystemExit(f"prove: {within[0]} is mounted; unmount it before {root} is removed")
-    shutil.rmtree(root)
-
-
-def missing() -> str | None:
-    """Why nothing can be proven here; None where it can."""
-    if os.geteuid() != 0:
-        return "root is needed for chroot and mount"
-    absent = [name for name in ("debootstrap", "chroot", "mount", "unshare") if shutil.which(name) is None]
-    return f"{' and '.join(absent)} not on PATH: apt-get install debootstrap" if absent else None
-
-
 def main() -> int:
     """0 where every step went through, 3 where some could not be tried."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dockerfile", help="a file beside this script")
+    parser.add_argument("dockerfile", nargs="+", help="files beside this script, each after those that it begins from")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the roots here; a clean Debian in it is used again")
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE", help="as of docker build")
     given = parser.parse_args()
@@ -297,11 +217,15 @@ def main() -> int:
         work.mkdir(parents=True, exist_ok=True)
         for old in work.glob("stage*"):
             removed(old)
-        proof = Proof(Path(__file__).parent / given.dockerfile, work, dict(word.split("=", 1) for word in given.build_arg))
-        image = proof.run()
-        if image is not None:
-            checked(image)
-    return UNPROVEN if proof.unproven else 0
+        known, unproven = Known(), []
+        for name in given.dockerfile:
+            print(f"{name}:", flush=True)
+            proof = Proof(Path(__file__).parent / name, work, dict(word.split("=", 1) for word in given.build_arg), known)
+            image = proof.run()
+            if image is not None:
+                checked(image)
+            unproven += proof.unproven
+    return UNPROVEN if unproven else 0
 
 
 def checked(image: Stage) -> None:
@@ -314,7 +238,8 @@ def checked(image: Stage) -> None:
         first = next(iter(inside(image, [*image.entry, *image.command]).strip().splitlines()), "")
         print(f"entry point: {' '.join([*image.entry, *image.command])}: {first.strip()}")
     bytes_used = subprocess.run(["du", "-sb", str(image.root)], capture_output=True, text=True, check=True).stdout.split()[0]
-    print(f"size: {int(bytes_used) / 2**20:.0f} MiB unpacked")
+    without = ", without what could not be copied" if image.lacks else ""
+    print(f"size: {int(bytes_used) / 2**20:.0f} MiB unpacked{without}")
 
 
 if __name__ == "__main__":
