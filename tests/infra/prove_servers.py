@@ -1,4 +1,7 @@
-"""MLflow's and Prefect's servers on a real Postgres, by the drivers and addresses that compose file and Kubernetes name."""
+"""MLflow's and Prefect's servers on a real Postgres, by the drivers and addresses that compose file and Kubernetes name.
+
+The Postgres is as RDS makes it for infra/terraform/aws: it takes no connection without TLS, and its master user is no superuser.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,12 @@ from tests.infra.programs import INFRA, free_port
 from tests.labeling.watching import until
 
 NOBODY = 65534  # Postgres refuses to run as root
-START_S = 400.0
+START_S = 900.0  # beside other work MLflow alone takes minutes
+HBA = "hostssl all all 127.0.0.1/32 scram-sha-256\n"
+DATABASES = INFRA / "terraform" / "aws" / "databases.sql"
 PLACES = [os.environ["PATH"], *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(2400)]
 
 
 def program(name: str) -> str:
@@ -43,8 +48,9 @@ def running(command: list[str], log: Path, **more: object) -> Iterator[None]:
 
 @pytest.fixture
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """USER:PASSWORD@HOST:PORT of a Postgres on loopback with the databases prefect and mlflow."""
+    """PASSWORD@HOST:PORT of the users prefect and mlflow on a Postgres on loopback, each with a database of its name."""
     import pg8000.dbapi
+    from distributed import Security
 
     folder = tmp_path_factory.mktemp("postgres")
     for parent in (folder, *folder.parents[:2]):
@@ -57,25 +63,38 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         who = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         for path in (folder, folder / "data", folder / "password"):
             os.chown(path, NOBODY, NOBODY)
-    made = [program("initdb"), "-D", f"{folder}/data", "-U", "reactal", "-A", "scram-sha-256", "--pwfile", f"{folder}/password"]
+    made = [program("initdb"), "-D", f"{folder}/data", "-U", "rdsadmin", "-A", "scram-sha-256", "--pwfile", f"{folder}/password"]
     subprocess.run(made, check=True, capture_output=True, cwd=folder, **who)  # type: ignore[call-overload]
-    server = [program("postgres"), "-D", f"{folder}/data", "-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-F"]
+    keys = Security.temporary()
+    for name, text in {"server.crt": keys.tls_worker_cert, "server.key": keys.tls_worker_key, "pg_hba.conf": HBA}.items():
+        file = folder / "data" / name
+        file.write_text(text)
+        file.chmod(0o600)
+        if who:
+            os.chown(file, NOBODY, NOBODY)
+    server = [program("postgres"), "-D", f"{folder}/data", "-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-F", "-l"]
     with running(server, folder / "log", cwd=folder, **who):
 
         def answers() -> bool:
             try:
-                pg8000.dbapi.connect(user="reactal", password=password, host="127.0.0.1", port=port, database="postgres").close()
+                pg8000.dbapi.connect(user="rdsadmin", password=password, host="127.0.0.1", port=port, database="postgres").close()
             except (pg8000.dbapi.Error, OSError):
                 return False
             return True
 
         until(answers, "Postgres", deadline_s=START_S)
-        connection = pg8000.dbapi.connect(user="reactal", password=password, host="127.0.0.1", port=port, database="postgres")
+        connection = pg8000.dbapi.connect(user="rdsadmin", password=password, host="127.0.0.1", port=port, database="postgres")
         connection.autocommit = True
-        for name in ("prefect", "mlflow"):
-            connection.cursor().execute(f"CREATE DATABASE {name}")
+        for statement in (
+            f"CREATE ROLE reactal LOGIN CREATEDB CREATEROLE PASSWORD '{password}'",
+            "CREATE DATABASE prefect OWNER reactal",
+        ):
+            connection.cursor().execute(statement)
         connection.close()
-        yield f"reactal:{password}@127.0.0.1:{port}"
+        place = f"host=127.0.0.1 port={port} user=reactal dbname=prefect sslmode=require"
+        words = [program("psql"), place, "--set", f"prefect={password}", "--set", f"mlflow={password}", "--file", str(DATABASES)]
+        subprocess.run(words, check=True, env={**os.environ, "PGPASSWORD": password}, capture_output=True)
+        yield f"{password}@127.0.0.1:{port}"
 
 
 def drivers() -> set[str]:
@@ -100,7 +119,7 @@ def test_both_servers_begin_on_postgres_and_keep_what_they_are_told(postgres: st
     with ExitStack() as stack:
         command = [str(folder / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(mlflow), "--workers", "1"]
         command += ["--artifacts-destination", str(tmp_path / "artifacts")]
-        kept = {"MLFLOW_BACKEND_STORE_URI": f"postgresql+pg8000://{postgres}/mlflow"}
+        kept = {"MLFLOW_BACKEND_STORE_URI": f"postgresql+pg8000://mlflow:{postgres}/mlflow"}
         stack.enter_context(running(command, tmp_path / "mlflow.log", env={**environ, **kept}, cwd=tmp_path))
         until(lambda: well(f"http://127.0.0.1:{mlflow}/health"), "MLflow on Postgres", deadline_s=START_S)
         from mlflow.tracking import MlflowClient
@@ -112,6 +131,6 @@ def test_both_servers_begin_on_postgres_and_keep_what_they_are_told(postgres: st
         assert (point.step, point.value) == (3, 0.25)
     with ExitStack() as stack:
         command = [str(folder / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(prefect)]
-        kept = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{postgres}/prefect"}
+        kept = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://prefect:{postgres}/prefect"}
         stack.enter_context(running(command, tmp_path / "prefect.log", env={**environ, **kept}, cwd=tmp_path))
         until(lambda: well(f"http://127.0.0.1:{prefect}/api/ready"), "Prefect on Postgres", deadline_s=START_S)

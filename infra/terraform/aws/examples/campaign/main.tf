@@ -33,6 +33,24 @@ variable "mails" {
   default     = []
 }
 
+variable "admin_cidrs" {
+  description = "From where kubectl may reach the cluster's API; none: from inside the network alone."
+  type        = list(string)
+  default     = []
+}
+
+variable "campaigns" {
+  description = "Names of campaigns whose checkpoints go after a while."
+  type        = list(string)
+  default     = []
+}
+
+variable "experiment" {
+  description = "true: `terraform destroy` takes all of it, labels too."
+  type        = bool
+  default     = false
+}
+
 provider "aws" {
   region = var.region
   default_tags {
@@ -41,11 +59,14 @@ provider "aws" {
 }
 
 module "reactal" {
-  source    = "../.."
-  region    = var.region
-  bucket    = var.bucket
-  mails     = var.mails
-  month_usd = 500
+  source      = "../.."
+  region      = var.region
+  bucket      = var.bucket
+  mails       = var.mails
+  admin_cidrs = var.admin_cidrs
+  campaigns   = var.campaigns
+  experiment  = var.experiment
+  month_usd   = 500
 }
 
 output "store" {
@@ -56,4 +77,14 @@ output "store" {
 output "cluster" {
   description = "Name of the cluster."
   value       = module.reactal.cluster
+}
+
+output "registry" {
+  description = "Where images are pushed, by image."
+  value       = module.reactal.registry
+}
+
+output "database" {
+  description = "Address of Postgres, and the secret that holds its password."
+  value       = module.reactal.database
 }
