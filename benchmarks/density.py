@@ -2,16 +2,21 @@
 guesses for Psi4 (density_guess.py).
 
 A committee learns from strained, heated and turned geometries of small molecules of H, C, N, O and Cl, an hour at most on two
-cores, references not counted. It is judged on other geometries of those and on molecules that were held back. References and the
-training's state are kept in `--work`: the same command goes on when it was stopped; a model that is there is not trained again.
+cores, references not counted. It is judged on other geometries of those and on molecules that were held back. A process of its
+own does one step of 200 atoms, and says what memory it took. References and the training's state are kept in `--work`: the same
+command goes on when it was stopped; a model that is there is not trained again. Each figure is told as soon as it is known.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import resource
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +27,15 @@ from figure import Figure, report
 from reactal.chem import Structure
 from reactal.chem.convert import from_ase
 from reactal.density.augmentation import varied
-from reactal.density.evaluation import Case, Summary, evaluated, summary_of
+from reactal.density.evaluation import Case, evaluated, summary_of
 from reactal.density.figures import draw_errors, draw_isosurfaces, draw_slices, draw_timing
 from reactal.density.model import DensityModel
 from reactal.density.molecules import molecule as made
 from reactal.density.oneshot import Stage
 from reactal.density.records import DensityStore
 from reactal.density.reference import ReferenceDensity, mean_field
-from reactal.density.request import DensityRequest, fulfil
+from reactal.density.request import fulfil
+from reactal.density.settings import DensityRequest
 from reactal.density.theory import DensityTheory
 from reactal.store.opening import open_store
 
@@ -38,6 +44,9 @@ HELD_BACK = ("CH3CH2OH", "CH3CHO", "CH3CN", "HCOOH", "CH3CH2Cl", "C3H8")
 WRONG_ON_PURPOSE = 1.5  # times longer bonds, which no training saw: the guard has to catch them
 LENGTHS = (2, 4, 6, 8)  # carbon atoms of alkanes: 8, 14, 20 and 26 atoms
 TWENTY = 6
+LARGE = 66  # carbon atoms: 200 in all
+MOST_GIB = 8.0
+TOLD_EVERY = 30.0  # seconds
 
 
 def main() -> None:
@@ -49,48 +58,76 @@ def main() -> None:
     parser.add_argument("--size", default="small")
     parser.add_argument("--figures", type=Path, help="a folder for pictures")
     parser.add_argument("--no-guess", action="store_true", help="without the learned guesses for Psi4")
+    parser.add_argument("--memory", type=int, metavar="CARBONS", help=argparse.SUPPRESS)  # what the process of its own is asked
     asked = parser.parse_args()
-    figures = density_figures(asked)
-    if not asked.no_guess:
-        from density_guess import learned_guess_figures
-
-        figures += learned_guess_figures(quick=asked.quick)
+    if asked.memory is not None:
+        print(json.dumps(measured_memory(DensityModel.read(asked.work), asked.memory)))
+        return
+    figures = []
+    for figure in every_figure(asked):
+        figures.append(figure)
+        print(f"{figure.name}: {figure.value:g}", file=sys.stderr, flush=True)  # a later part that fails loses none
     report(figures)
 
 
-def density_figures(asked: argparse.Namespace) -> list[Figure]:
+def every_figure(asked: argparse.Namespace) -> Iterator[Figure]:
+    yield from density_figures(asked)
+    if not asked.no_guess:
+        from density_guess import learned_guess_figures
+
+        yield from learned_guess_figures(quick=asked.quick)
+
+
+def density_figures(asked: argparse.Namespace) -> Iterator[Figure]:
     """Of the model, trained first where there is none."""
     work = asked.work / (f"{asked.network}-{asked.size}" + ("-quick" if asked.quick else ""))
     seen, held_back = (SEEN[:2], HELD_BACK[-1:]) if asked.quick else (SEEN, HELD_BACK)
     model = trained(asked, work, seen)
     store = DensityStore(open_store(str(asked.work / "store")), DensityTheory())
     count = 1 if asked.quick else 4
-    known = judged(model, references(store, seen, count=count, seed=101))
-    strange = judged(model, references(store, held_back, count=count, seed=102))
-    broken = judged(model, references(store, held_back, count=count, seed=103, stretch=WRONG_ON_PURPOSE))
+    known = evaluated(model, references(store, seen, count=count, seed=101), tell=Said("unseen geometries"))
+    yield from errors_seen(known)
+    strange = evaluated(model, references(store, held_back, count=count, seed=102), tell=Said("molecules held back"))
+    yield at_most("density.rho_error_heldout", summary_of(strange).rho_error, "%", 15.0, len(strange))
+    broken = references(store, held_back, count=count, seed=103, stretch=WRONG_ON_PURPOSE)
+    yield guard_recall([*known, *strange, *evaluated(model, broken, forces=False, tell=Said("bonds too long"))])
     if asked.figures is not None:
         draw(model, store, [*known, *strange], asked.figures)
-    return [*accuracies(known, strange, broken), speed(model, asked)]
+    yield speed(model, asked)
+    yield memory(work, carbons=LENGTHS[1] if asked.quick else LARGE)
+
+
+class Said:
+    """Progress on standard error, a line now and then."""
+
+    def __init__(self, what: str = "") -> None:
+        self._what, self._last = what, (what, 0.0)
+
+    def __call__(self, *told: object) -> None:
+        what, done, of = told if len(told) == 3 else (self._what, *told)
+        name, now = str(what).partition(",")[0], time.monotonic()
+        if done == of or name != self._last[0] or now - self._last[1] > TOLD_EVERY:
+            self._last = (name, now)
+            print(f"{what}: {done} of {of}", file=sys.stderr, flush=True)
 
 
 def trained(asked: argparse.Namespace, work: Path, seen: Sequence[str]) -> DensityModel:
     if not (work / "density.json").exists():
         work.mkdir(parents=True, exist_ok=True)
         write(work / "seen.xyz", [molecule(name) for name in seen])
-        fulfil(
-            DensityRequest(
-                source=str(work / "seen.xyz"),
-                out=str(work),
-                store=str(asked.work / "store"),
-                network=asked.network,
-                size="tiny" if asked.quick else asked.size,
-                members=1 if asked.quick else 2,
-                steps=10**6,
-                minutes=0.7 if asked.quick else asked.minutes,
-                varied=5 if asked.quick else 30,
-                hold_out=0.2 if asked.quick else 0.1,
-            )
+        asked_for = DensityRequest.plainly(
+            str(work / "seen.xyz"),
+            str(work),
+            str(asked.work / "store"),
+            network=asked.network,
+            size="tiny" if asked.quick else asked.size,
+            members=1 if asked.quick else 2,
+            steps=10**6,
+            minutes=0.4 if asked.quick else asked.minutes,
+            vary=5 if asked.quick else 30,
+            hold_out=0.2 if asked.quick else 0.1,
         )
+        fulfil(asked_for, tell=Said())
     return DensityModel.read(work)
 
 
@@ -104,29 +141,19 @@ def references(
     return store.compute(structures)[0]
 
 
-def judged(model: DensityModel, densities: Sequence[ReferenceDensity]) -> list[Case]:
-    return evaluated(model, densities)
-
-
-def accuracies(known: Sequence[Case], strange: Sequence[Case], broken: Sequence[Case]) -> list[Figure]:
-    seen, held = summary_of(known), summary_of(strange)
-    everything: Summary = summary_of([*known, *strange, *broken])
+def errors_seen(known: Sequence[Case]) -> list[Figure]:
+    seen = summary_of(known)
     return [
         at_most("density.rho_error_seen", seen.rho_error, "%", 5.0, len(known)),
         at_most("density.energy_mha_seen", seen.energy_mha, "mHa", 1.0, len(known)),
         at_most("density.force_mae_seen", seen.force_mae, "eV/angstrom", 0.05, len(known)),
-        at_most("density.rho_error_heldout", held.rho_error, "%", 15.0, len(strange)),
-        Figure(
-            "density.guard_recall",
-            round(everything.guard_recall, 3),
-            "share",
-            None,
-            None,
-            goal=">= 0.95",
-            met=everything.guard_recall >= 0.95,
-            runs=everything.cases,
-        ),
     ]
+
+
+def guard_recall(everything: Sequence[Case]) -> Figure:
+    """Of the energies off by more than 5 mHa, those with bonds too long among them."""
+    share = summary_of(everything).guard_recall
+    return Figure("density.guard_recall", round(share, 3), "share", None, None, ">= 0.95", share >= 0.95, len(everything))
 
 
 def at_most(name: str, value: float, unit: str, goal: float, cases: int) -> Figure:
@@ -156,6 +183,23 @@ def speed(model: DensityModel, asked: argparse.Namespace) -> Figure:
         met=value >= 5,
         runs=runs,
     )
+
+
+def memory(work: Path, *, carbons: int) -> Figure:
+    """The most that a process had resident which did one step of an alkane, torch and all."""
+    command = [sys.executable, __file__, "--work", str(work), "--memory", str(carbons)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(f"one step of {found['atoms']} atoms took {found['seconds']:.0f} s", file=sys.stderr, flush=True)
+    return at_most(f"density.memory_gib_{found['atoms']}_atoms", found["gib"], "GiB", MOST_GIB, 1)
+
+
+def measured_memory(model: DensityModel, carbons: int) -> dict[str, float]:
+    alkane = zigzag(carbons)
+    seconds = one_shot(model, alkane)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
+    return {"atoms": len(alkane), "gib": peak, "seconds": seconds}
 
 
 def one_shot(model: DensityModel, structure: Structure) -> float:

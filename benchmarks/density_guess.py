@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,10 +40,11 @@ class Pair:
     learned: tuple[int, float]
 
 
-def learned_guess_figures(*, quick: bool) -> list[Figure]:
-    """Of both molecules."""
-    figures = [iterations(name, quick=quick) for name in GOALS]
-    return [*figures, label_time(quick=quick)]
+def learned_guess_figures(*, quick: bool) -> Iterator[Figure]:
+    """Of both molecules, each as soon as it is known."""
+    for name in GOALS:
+        yield iterations(name, quick=quick)
+    yield label_time(quick=quick)
 
 
 def structures(name: str, count: int | None = None) -> list[Structure]:
@@ -110,7 +111,7 @@ def labelled(labeler: Psi4Labeler, structure: Structure) -> tuple[Label, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the same on smaller work, within two minutes")
-    report(learned_guess_figures(quick=parser.parse_args().quick))
+    report(list(learned_guess_figures(quick=parser.parse_args().quick)))
 
 
 if __name__ == "__main__":

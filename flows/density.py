@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
@@ -10,7 +10,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 from pydantic import BaseModel, ConfigDict, Field
 
-from reactal.density.request import DensityRequest, fulfil
+from reactal.density.request import fulfil
+from reactal.density.settings import DensityRequest, Kind, NetworkSpec, Schooling, Size, TrainingPlan
+from reactal.density.theory import DensityTheory
+from reactal.tracking.densities import show_training
 from tasks.retrying import DELAY_FACTOR, JITTER, RETRIES, worth_retrying
 
 __all__ = ["DensityForm", "density"]
@@ -28,20 +31,40 @@ class DensityForm(BaseModel):
     ]
     out: Annotated[str, Field(min_length=1, title="Output", description="A folder for the model.")]
     store: Annotated[str, Field(min_length=1, title="Store")] = ".reactal/store"
-    network: Annotated[Literal["atoms", "points", "unet", "combined"], Field(title="Network")] = "atoms"
-    size: Annotated[Literal["tiny", "small", "medium", "large"], Field(title="Size")] = "small"
-    members: Annotated[int, Field(ge=1, le=64, title="Members", description="Networks in the committee.")] = 2
-    steps: Annotated[int, Field(ge=1, title="Steps", description="Of each member.")] = 20_000
-    minutes: Annotated[float, Field(ge=0, title="Minutes", description="For all members, if sooner; 0: no limit.")] = 0.0
-    varied: Annotated[int, Field(ge=0, title="Varied", description="More geometries made of each one of a file.")] = 0
-    hold_out: Annotated[float, Field(ge=0, le=0.5, title="Held out", description="Share kept out of training.")] = 0.1
-    seed: Annotated[int, Field(ge=0, title="Seed")] = 0
+    network: Annotated[Kind, Field(title="Network")] = NetworkSpec.kind
+    size: Annotated[Size, Field(title="Size")] = NetworkSpec.size
+    members: Annotated[int, Field(ge=1, le=64, title="Members", description="Networks in the committee.")] = Schooling.members
+    steps: Annotated[int, Field(ge=1, title="Steps", description="Of each member.")] = TrainingPlan.steps
+    minutes: Annotated[float, Field(ge=0, title="Minutes", description="For all members, if sooner; 0: no limit.")] = (
+        TrainingPlan.minutes
+    )
+    patience: Annotated[int, Field(ge=0, title="Patience", description="Validations without a better one; 0: never stops.")] = (
+        TrainingPlan.patience
+    )
+    vary: Annotated[int, Field(ge=0, title="Vary", description="More geometries made of each one of a file.")] = (
+        DensityRequest.vary
+    )
+    hold_out: Annotated[float, Field(ge=0, le=0.5, title="Held out", description="Share kept out of training.")] = (
+        Schooling.hold_out
+    )
+    name: Annotated[str, Field(title="Data set", description="That a file becomes; empty: the file's name.")] = (
+        DensityRequest.name
+    )
+    functional: Annotated[str, Field(min_length=1, title="Functional", description="An LDA or GGA.")] = DensityTheory.functional
+    basis: Annotated[str, Field(min_length=1, title="Basis", description="Of PySCF's GTH basis sets.")] = DensityTheory.basis
+    grid_level: Annotated[int, Field(ge=0, le=9, title="Grid level", description="Of PySCF's grids.")] = DensityTheory.grid_level
+    seed: Annotated[int, Field(ge=0, title="Seed")] = TrainingPlan.seed
+    mlflow: Annotated[str, Field(title="MLflow", description="Address of a server or database for curves; empty: none.")] = ""
 
 
 @flow(name="density", flow_run_name="{request.out}", persist_result=False)
 def density(request: DensityForm) -> dict[str, Any]:
     """Learn residual densities from geometries, or go on with it; the errors on what was held out stand on the run's page."""
-    return learn(DensityRequest(**request.model_dump()))
+    asked = DensityRequest.plainly(**request.model_dump(exclude={"mlflow"}))
+    result = learn(asked)
+    if request.mlflow:
+        show_training(request.mlflow, asked, result)
+    return result
 
 
 @task(

@@ -10,13 +10,18 @@ import typer
 
 from reactal.cli.output import JsonOption, announce, emit, say
 from reactal.cli.stores import DEFAULT_STORE, StoreOption, require_folder
+from reactal.density.settings import DensityRequest, NetworkSpec, Schooling, TrainingPlan
+from reactal.density.theory import DensityTheory
 from reactal.errors import InputError, ReactalError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reactal.chem import Structure
     from reactal.density.answer import DensityAnswer
+    from reactal.density.evaluation import Case
     from reactal.density.model import DensityModel
-    from reactal.density.request import DensityRequest
+    from reactal.density.reference import ReferenceDensity
 
 __all__ = ["app"]
 
@@ -40,6 +45,7 @@ MlflowOption = Annotated[str | None, typer.Option(help="Address of an MLflow ser
 MinutesOption = Annotated[float, typer.Option(min=0.0, help="For all members together, if that is sooner; 0: no limit.")]
 PatienceOption = Annotated[int, typer.Option(min=0, help="Stop after so many validations without a better one; 0: never.")]
 VaryOption = Annotated[int, typer.Option(min=0, help="More geometries made of each one of a file: strained, heated, turned.")]
+GridOption = Annotated[int, typer.Option(min=0, max=9, help="Of PySCF's grids for exchange and correlation.")]
 HoldOutOption = Annotated[float, typer.Option(min=0.0, max=0.5, help="Share kept out, for the errors and the guard.")]
 
 
@@ -47,20 +53,22 @@ HoldOutOption = Annotated[float, typer.Option(min=0.0, max=0.5, help="Share kept
 def train(
     source: SourceArgument,
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
-    network: Annotated[str, typer.Option(help="atoms, points, unet or combined.")] = "atoms",
-    size: Annotated[str, typer.Option(help="tiny, small, medium or large.")] = "small",
-    members: Annotated[int, typer.Option(min=1, help="Networks in the committee; their disagreement guards.")] = 2,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of each member.")] = 20_000,
-    minutes: MinutesOption = 0.0,
-    patience: PatienceOption = 0,
-    vary: VaryOption = 0,
-    hold_out: HoldOutOption = 0.1,
+    network: Annotated[str, typer.Option(help="atoms, points, unet or combined.")] = NetworkSpec.kind,
+    size: Annotated[str, typer.Option(help="tiny, small, medium or large.")] = NetworkSpec.size,
+    members: Annotated[
+        int, typer.Option(min=1, help="Networks in the committee; their disagreement guards.")
+    ] = Schooling.members,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of each member.")] = TrainingPlan.steps,
+    minutes: MinutesOption = TrainingPlan.minutes,
+    patience: PatienceOption = TrainingPlan.patience,
+    vary: VaryOption = DensityRequest.vary,
+    hold_out: HoldOutOption = Schooling.hold_out,
     name: Annotated[str, typer.Option(help="Of the data set that a file becomes; without it the file's own.")] = "",
-    basis: Annotated[str, typer.Option(help="Of PySCF's GTH basis sets.")] = "gth-dzvp",
-    functional: Annotated[str, typer.Option(help="As PySCF spells it; pbe has its own pseudopotentials.")] = "pbe",
-    grid_level: Annotated[int, typer.Option(min=0, max=9, help="Of PySCF's grids for exchange and correlation.")] = 2,
+    basis: Annotated[str, typer.Option(help="Of PySCF's GTH basis sets.")] = DensityTheory.basis,
+    functional: Annotated[str, typer.Option(help="An LDA or GGA as PySCF spells it.")] = DensityTheory.functional,
+    grid_level: GridOption = DensityTheory.grid_level,
     mlflow: MlflowOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = TrainingPlan.seed,
     store: StoreOption = DEFAULT_STORE,
     json: JsonOption = False,
 ) -> None:
@@ -74,15 +82,15 @@ def train(
 
       reactal density train molecules@2 --network points --out pointwise
     """
-    from reactal.density.request import DensityRequest
-    from reactal.density.theory import DensityTheory
-
-    theory = DensityTheory(functional=functional, basis=basis, grid_level=grid_level)
-    planned = (network, size, members, steps, minutes, patience, vary, hold_out, seed, name)
-    asked = DensityRequest(source, str(out), store, *planned, theory)
+    committee: dict[str, Any] = {"network": network, "size": size, "members": members, "hold_out": hold_out}
+    plan: dict[str, Any] = {"steps": steps, "minutes": minutes, "patience": patience, "seed": seed}
+    theory: dict[str, Any] = {"functional": functional, "basis": basis, "grid_level": grid_level}
+    asked = DensityRequest.plainly(source, str(out), store, vary=vary, name=name, **committee, **plan, **theory)
     result = _taught(asked)
     if mlflow is not None:
-        _track(mlflow, asked, result)
+        from reactal.tracking.densities import show_training
+
+        show_training(mlflow, asked, result)
     if json:
         emit(result)
         return
@@ -118,6 +126,8 @@ def predict(
     require_folder(out)
     opened = DensityModel.read(model)
     structures = list(read_frames(frames).structures())
+    if not structures:
+        raise InputError(f"{frames} holds no geometry; give a file with one or more, in any format that ASE reads")
     answers: list[DensityAnswer | str] = []
     for number, structure in enumerate(structures):
         answers.append(_answered(opened, structure, forces=forces, limit=limit))
@@ -155,9 +165,8 @@ def evaluate(
       reactal density evaluate density unseen.extxyz --out evaluation
     """
     from reactal.density.evaluation import evaluated, summary_of
-    from reactal.density.figures import draw_errors, draw_isosurfaces, draw_slices
     from reactal.density.model import DensityModel
-    from reactal.density.request import DensityRequest, references_of
+    from reactal.density.request import references_of
 
     opened = DensityModel.read(model)
     references, dataset, failed = references_of(DensityRequest(source, str(out), store, theory=opened.theory))
@@ -165,26 +174,49 @@ def evaluate(
         raise InputError(f"{source} has no densities to evaluate with")
     cases = evaluated(opened, references, forces=forces, limit_mha=limit)
     out.mkdir(parents=True, exist_ok=True)
-    worst = references[max(range(len(cases)), key=lambda row: cases[row].rho_error)]
-    draw_errors(cases, out / "errors.png")
-    draw_slices(opened, worst, out / "slices.png")
-    draw_isosurfaces(opened, worst, out / "isosurfaces.png")
+    _draw(opened, references, cases, out)
     summary = summary_of(cases).as_json()
     result = {"dataset": dataset, "failed": failed, "summary": summary, "cases": [asdict(case) for case in cases]}
     _write_json(out / "evaluation.json", result)
     if mlflow is not None:
-        _log(mlflow, "density evaluation", {"model": str(model), "dataset": dataset}, summary, files=out)
+        from reactal.tracking.densities import show_evaluation
+
+        show_evaluation(mlflow, summary, model=str(model), dataset=dataset, files=out)
+    for sentence in failed:
+        announce(f"left out: {sentence}")
     if json:
         emit(result)
         return
-    say(
-        f"{summary['cases']} densities of {dataset}: residual density off by {summary['rho_error']:.1f} %, "
-        f"Harris energy {summary['energy_mha']:.2f} mHa, first-step energy {summary['first_step_mha']:.2f} mHa, "
-        f"forces {summary['force_mae']:.3f} eV/Å\n"
+    for formula, because in sorted({(case.formula, case.because) for case in cases if not case.predicted}):
+        say(f"{formula}: nothing is predicted, the full SCF is run instead: {because}")
+    if summary["refused"] < summary["cases"]:
+        say(_judged(summary, dataset))
+    say(f"table and figures are in {out}")
+
+
+def _judged(summary: dict[str, Any], dataset: str) -> str:
+    """In a sentence for each of errors, guard and iterations."""
+    forces = f", forces {summary['force_mae']:.3f} eV/Å" if summary["force_mae"] == summary["force_mae"] else ""
+    first = f", first-step energy {summary['first_step_mha']:.2f} mHa" if forces else ""
+    return (
+        f"{summary['cases'] - summary['refused']} densities of {dataset}: residual density off by {summary['rho_error']:.1f} %, "
+        f"Harris energy {summary['energy_mha']:.2f} mHa{first}{forces}\n"
         f"guard: {100 * summary['trusted']:.0f} % let pass, {100 * summary['guard_recall']:.0f} % of errors above 5 mHa caught; "
-        f"SCF iterations {summary['iterations']:.1f}, from the predicted density {summary['iterations_from_guess']:.1f}\n"
-        f"table and figures are in {out}"
+        f"SCF iterations {summary['iterations']:.1f}, from the predicted density {summary['iterations_from_guess']:.1f}"
     )
+
+
+def _draw(model: DensityModel, references: Sequence[ReferenceDensity], cases: Sequence[Case], out: Path) -> None:
+    """Errors of all, and the density that was predicted worst."""
+    from reactal.density.figures import draw_errors, draw_isosurfaces, draw_slices
+
+    predicted = [row for row, case in enumerate(cases) if case.predicted]
+    if not predicted:
+        return
+    worst = references[max(predicted, key=lambda row: cases[row].rho_error)]
+    draw_errors(cases, out / "errors.png")
+    draw_slices(model, worst, out / "slices.png")
+    draw_isosurfaces(model, worst, out / "isosurfaces.png")
 
 
 def _taught(asked: DensityRequest) -> dict[str, Any]:
@@ -279,24 +311,3 @@ def _write_json(file: Path, result: dict[str, Any]) -> None:
     from reactal.cli.output import plain
 
     file.write_text(json.dumps(plain(result), indent=1) + "\n", encoding="utf-8")
-
-
-def _track(uri: str, asked: DensityRequest, result: dict[str, Any]) -> None:
-    series = {
-        f"member_{number}.{name}": [(point["step"], point[name]) for point in curve]
-        for number, curve in enumerate(result["curves"])
-        for name in ("loss", "rho_error")
-    }
-    numbers = {"energy_error_mha_held_out": result["energy_error_mha_held_out"], "guard_factor": result["guard_factor"]}
-    params = {name: value for name, value in vars(asked).items() if name != "theory"} | asked.theory.as_json()
-    _log(uri, "density training", params, numbers, series=series, files=Path(asked.out))
-
-
-def _log(uri: str, run_name: str, params: dict[str, Any], numbers: dict[str, float], *, files: Path, series: Any = None) -> None:
-    from reactal.tracking.mlflow import MlflowTracker
-
-    tracker = MlflowTracker(uri)
-    run = tracker.open_run((run_name, files.name), tags={"kind": run_name}, params=params)
-    tracker.log(run, metrics=numbers, series=series, files={"density": files})
-    tracker.close_run(run, ok=True)
-    tracker.close()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reactal.chem import Structure
+from reactal.density.coulomb import MEBIBYTE
 from reactal.density.model import DensityModel
-from reactal.density.molecules import molecule
+from reactal.density.molecules import fitting_molecule, molecule, require_closed_shell
 from reactal.density.oneshot import OneShot, Stage
 from reactal.density.reference import NotConverged, forces_of, mean_field
+from reactal.density.room import NotEnoughMemory, enough_memory, require_scratch
 from reactal.density.theory import DensityTheory
 from reactal.errors import InputError
 from reactal.units import BOHR, HARTREE
@@ -60,13 +62,25 @@ def answer(
     """A one-shot if its energy should be right to `limit_mha`, else the SCF, started from what was predicted, or `NotTrusted`.
 
     Raises `InputError` for open shells and periodic cells, `UnknownElement` for elements without a pseudopotential,
-    `NotConverged` where the SCF was needed and did not converge.
+    `NotConverged` where the SCF was needed and did not converge, `NotEnoughMemory` where neither has room.
     """
-    stage = Stage(structure, model.theory, memory_mib=memory_mib)
-    if (reason := model.guard.before(structure)) is not None:
+    with enough_memory(f"{structure.formula}"):
+        return _answer(model, structure, forces=forces, limit_mha=limit_mha, memory_mib=memory_mib, otherwise_scf=otherwise_scf)
+
+
+def _answer(
+    model: DensityModel, structure: Structure, *, forces: bool, limit_mha: float, memory_mib: int, otherwise_scf: bool
+) -> DensityAnswer:
+    require_closed_shell(structure)
+    try:
+        if (reason := model.guard.before(structure)) is None:
+            stage = Stage(structure, model.theory, memory_mib=memory_mib)
+            predicted = model.predict(stage)
+    except NotEnoughMemory as error:  # the SCF may do with less
+        reason = str(error)
+    if reason is not None:
         _allowed(otherwise_scf, structure, reason)
         return full_scf(structure, model.theory, because=reason, forces=forces, memory_mib=memory_mib)
-    predicted = model.predict(stage)
     shot = stage.run(predicted.coefficients)
     milli = 1e3 / HARTREE
     bound = model.guard.bound_mha(shot.residual * milli, predicted.spread * milli)
@@ -88,6 +102,15 @@ def _allowed(otherwise_scf: bool, structure: Structure, reason: str) -> None:
         raise NotTrusted(f"the density model does not answer for {structure.formula}: {reason}")
 
 
+def _require_scratch(structure: Structure, mole: Any, theory: DensityTheory) -> None:
+    """PySCF keeps its integrals in memory or, where there is no room, on disk."""
+    from pyscf import lib
+
+    integrals = 4.0 * mole.nao * (mole.nao + 1) * fitting_molecule(mole, theory).nao
+    if integrals > mole.max_memory * MEBIBYTE:
+        require_scratch(structure, integrals, lib.param.TMPDIR)
+
+
 def full_scf(
     structure: Structure,
     theory: DensityTheory,
@@ -101,11 +124,12 @@ def full_scf(
     """The ordinary calculation; `guess` is a density matrix to start from. `NotConverged`."""
     mole = molecule(structure, theory) if stage is None else stage.mole
     mole.max_memory = memory_mib
+    _require_scratch(structure, mole, theory)
     field = mean_field(mole, theory)
     energy = float(field.kernel(dm0=guess))
     if not field.converged:
         raise NotConverged(f"the SCF of {structure.formula} did not converge within {field.max_cycle} cycles")
-    slope = forces_of(field) if forces else None
+    slope = forces_of(field, theory) if forces else None
     return DensityAnswer(
         energy=energy * HARTREE,
         forces=slope,

@@ -15,7 +15,7 @@ from torch import nn
 from reactal.density.coupling import SphericalProduct, harmonics
 from reactal.density.layout import Layout
 from reactal.density.lessons import Geometry
-from reactal.density.network import NetworkSpec
+from reactal.density.settings import NetworkSpec
 from reactal.potentials.schnetpack_compat import nn as layers
 
 __all__ = ["AtomNetwork"]

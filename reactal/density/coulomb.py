@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reactal.density.metric import Metric
 from reactal.density.molecules import fitting_molecule
+from reactal.density.pairs import Block, Pairs, Which
 from reactal.density.theory import DensityTheory
 
-__all__ = ["Coulomb"]
+__all__ = ["MEBIBYTE", "Coulomb"]
 
 Floats = NDArray[np.float64]
 MEBIBYTE = 2**20
-LINDEP = 1e-10  # on the metric's diagonal: fitting functions of neighbours are nearly the same
 
 
 @final
@@ -29,18 +30,14 @@ class Coulomb:
     def __init__(self, mole: Any, theory: DensityTheory, *, memory_mib: int = 2000) -> None:
         self.mole = mole
         self.functions = fitting_molecule(mole, theory)
+        self.pairs = Pairs(mole)
         self._memory = memory_mib * MEBIBYTE
-        self._kept: list[tuple[slice, Floats]] | None = None
+        self._kept: list[Block] | None = None
 
-    @cached_property
+    @property
     def metric(self) -> Floats:
-        """Coulomb integrals between fitting functions (K, K)."""
+        """Coulomb integrals between fitting functions (K, K), made anew."""
         return np.asarray(self.functions.intor("int2c2e"))
-
-    @cached_property
-    def overlap(self) -> Floats:
-        """Overlaps of fitting functions (K, K)."""
-        return np.asarray(self.functions.intor("int1e_ovlp"))
 
     @cached_property
     def charges(self) -> Floats:
@@ -51,20 +48,16 @@ class Coulomb:
         flat = gto.mole.intor_cross("int1e_ovlp", self.functions, point)[:, 0]
         return np.asarray(flat / float(point.eval_gto("GTOval", np.zeros((1, 3)))[0, 0]))
 
-    def moments(self, density: Floats) -> Floats:
-        """(k|density) of a density matrix (n, n): (K,)."""
-        packed = _packed(density)
-        found = np.empty(self.functions.nao)
-        for columns, integrals in self._integrals():
-            found[columns] = packed @ integrals
+    def moments(self, density: Floats, *, of_atoms: bool = False) -> Floats:
+        """(k|density) of a symmetric density matrix (n, n): (K,). `of_atoms`: nothing in it is between atoms."""
+        found, counted = np.zeros(self.functions.nao), density * self._counted
+        for block in self._made("alone") if of_atoms and not self._fits else self._blocks():
+            found[block.places] += block.with_density(counted)[:, 0]
         return found
 
-    def fit(self, density: Floats, *, electrons: float | None = None) -> Floats:
+    def fit(self, density: Floats, *, electrons: float | None = None, of_atoms: bool = False) -> Floats:
         """Coefficients whose Coulomb self-energy of the difference is least; with so many electrons, where they are given."""
-        return self.fit_moments(self.moments(density), electrons=electrons)
-
-    def fit_moments(self, moments: Floats, *, electrons: float | None = None) -> Floats:
-        free = self._solved(moments)
+        free = self._metric.solved(self.moments(density, of_atoms=of_atoms))
         return free if electrons is None else self.with_electrons(free, electrons)
 
     def with_electrons(self, coefficients: Floats, electrons: float) -> Floats:
@@ -74,73 +67,43 @@ class Coulomb:
 
     def potential(self, coefficients: Floats) -> Floats:
         """Matrix (n, n) of the Coulomb potential of a fitted density."""
-        from pyscf import lib
-
-        count = self.mole.nao
-        packed = np.zeros(count * (count + 1) // 2)
-        for columns, integrals in self._integrals():
-            packed += integrals @ coefficients[columns]
-        return np.asarray(lib.unpack_tril(packed))
+        half = np.zeros((self.mole.nao, self.mole.nao))
+        for block in self._blocks():
+            half[block.rows, block.columns] += block.matrix(block.integrals[0] @ coefficients[block.places])
+        half *= self._counted / 2
+        return half + half.T
 
     def energy(self, coefficients: Floats) -> float:
         """Half the Coulomb energy of a fitted density with itself, hartree."""
-        return 0.5 * float(coefficients @ self.metric @ coefficients)
+        return 0.5 * float(coefficients @ self._metric.times(coefficients))
 
     @cached_property
     def repair(self) -> Floats:
         """Of unit electron number: what moves a density least when electrons are added (K,)."""
-        added = self._solved(self.charges)
+        added = self._metric.solved(self.charges)
         return added / float(self.charges @ added)
 
     @cached_property
-    def _factor(self) -> tuple[Floats, bool]:
-        from scipy.linalg import cho_factor
+    def _metric(self) -> Metric:
+        return Metric(self.functions)
 
-        factor, lower = cho_factor(self.metric + LINDEP * np.diag(self.metric.diagonal()), lower=True)
-        return np.asarray(factor), bool(lower)
+    @cached_property
+    def _counted(self) -> Floats:
+        """How often a pair of orbitals counts (n, n): those of one atom are there both ways round, others once."""
+        orbitals = self.mole.aoslice_by_atom()
+        atom = np.repeat(np.arange(self.mole.natm), orbitals[:, 3] - orbitals[:, 2])
+        return np.where(atom[:, None] == atom[None], 1.0, 2.0)
 
-    def _solved(self, right: Floats) -> Floats:
-        from scipy.linalg import cho_solve
+    @cached_property
+    def _fits(self) -> bool:
+        return self.pairs.size(self.functions) <= self._memory
 
-        return np.asarray(cho_solve(self._factor, right))
+    def _blocks(self) -> Iterable[Block]:
+        if not self._fits:
+            return self._made("once")
+        if self._kept is None:
+            self._kept = list(self._made("once"))
+        return self._kept
 
-    def _integrals(self) -> Iterator[tuple[slice, Floats]]:
-        """(pairs of orbitals, fitting functions) in blocks of the latter."""
-        if self._kept is not None:
-            yield from self._kept
-            return
-        pairs = self.mole.nao * (self.mole.nao + 1) // 2
-        fits = pairs * self.functions.nao * 8 <= self._memory
-        made: list[tuple[slice, Floats]] = []
-        for columns, shells in self._blocks(max(1, self._memory // (3 * pairs * 8))):
-            block = self._block(shells)
-            if fits:
-                made.append((columns, block))
-            yield columns, block
-        if fits:
-            self._kept = made
-
-    def _blocks(self, columns: int) -> Iterator[tuple[slice, tuple[int, int]]]:
-        places, first = self.functions.ao_loc_nr(), 0
-        while first < self.functions.nbas:
-            last = first + 1
-            while last < self.functions.nbas and places[last + 1] - places[first] <= columns:
-                last += 1
-            yield slice(int(places[first]), int(places[last])), (first, last)
-            first = last
-
-    def _block(self, shells: tuple[int, int]) -> Floats:
-        from pyscf.df import incore
-
-        orbitals = self.mole.nbas
-        span = (0, orbitals, 0, orbitals, *shells)
-        return np.asarray(incore.aux_e2(self.mole, self.functions, "int3c2e", aosym="s2ij", shls_slice=span))
-
-
-def _packed(density: Floats) -> Floats:
-    """The lower triangle with its off-diagonal elements doubled."""
-    from pyscf import lib
-
-    doubled = density + density.T
-    doubled[np.diag_indices(len(doubled))] *= 0.5
-    return np.asarray(lib.pack_tril(doubled))
+    def _made(self, which: Which) -> Iterator[Block]:
+        return self.pairs.blocks(self.functions, most=self._memory // 3, which=which)

@@ -29,7 +29,8 @@ class Case:
     """One molecule. rho_error: 100 * integral |error| / integral |residual|; rho_per_electron: integral |error| / electrons.
 
     Errors of the energies in mHa, mean of the absolute errors of force components in eV/angstrom (NaN without); seconds of the
-    one-shot with its preparation and of the SCF, side by side; `trusted` by the guard, with its bound in mHa.
+    one-shot with its preparation and of the SCF, side by side; `trusted` by the guard, with its bound in mHa, else `because`.
+    Of elements that were not trained on nothing is predicted: errors and bound are NaN, and the SCF begins as it always does.
     """
 
     formula: str
@@ -46,15 +47,22 @@ class Case:
     iterations_from_guess: int
     one_shot_seconds: float
     scf_seconds: float
+    because: str | None = None
+
+    @property
+    def predicted(self) -> bool:
+        return bool(np.isfinite(self.rho_error))
 
 
 @final
 @dataclass(frozen=True)
 class Summary:
     """Means over cases; `guard_recall`: of the energies off by more than 5 mHa the share that the guard caught, 1 if none was;
-    `trusted`: the share of all that was let pass."""
+    `trusted`: the share of all that was let pass. Of `refused` ones nothing was predicted: they count in `trusted` and in the
+    iterations only."""
 
     cases: int
+    refused: int
     rho_error: float
     rho_per_electron: float
     energy_mha: float
@@ -91,6 +99,7 @@ def summary_of(cases: Sequence[Case]) -> Summary:
     wrong = [case for case in cases if abs(case.harris_mha) > WRONG_MHA]
     return Summary(
         cases=len(cases),
+        refused=sum(not case.predicted for case in cases),
         rho_error=_mean([case.rho_error for case in cases]),
         rho_per_electron=_mean([case.rho_per_electron for case in cases]),
         energy_mha=_mean([abs(case.harris_mha) for case in cases]),
@@ -111,6 +120,8 @@ def iterations_from(reference: ReferenceDensity, density: Floats) -> int:
 
 
 def _case(model: DensityModel, one: ReferenceDensity, *, forces: bool, limit_mha: float) -> Case:
+    if not set(one.structure.numbers) <= set(model.spec.elements):
+        return _refused(one, str(model.guard.before(one.structure)))
     began = time.perf_counter()
     stage = Stage(one.structure, model.theory)
     predicted = model.predict(stage)
@@ -132,10 +143,33 @@ def _case(model: DensityModel, one: ReferenceDensity, *, forces: bool, limit_mha
         force_mae=float("nan") if whole is None or whole.forces is None else float(np.abs(whole.forces - one.forces).mean()),
         bound_mha=bound,
         trusted=reason is None,
+        because=reason,
         iterations=one.iterations,
         iterations_from_guess=iterations_from(one, shot.density),
         one_shot_seconds=seconds,
         scf_seconds=one.seconds,
+    )
+
+
+def _refused(one: ReferenceDensity, because: str) -> Case:
+    """What the ordinary calculation takes over without a prediction."""
+    unknown = float("nan")
+    return Case(
+        formula=one.structure.formula,
+        atoms=len(one.structure),
+        rho_error=unknown,
+        rho_per_electron=unknown,
+        fit_error=unknown,
+        harris_mha=unknown,
+        first_step_mha=unknown,
+        force_mae=unknown,
+        bound_mha=unknown,
+        trusted=False,
+        iterations=one.iterations,
+        iterations_from_guess=one.iterations,
+        one_shot_seconds=unknown,
+        scf_seconds=one.seconds,
+        because=because,
     )
 
 

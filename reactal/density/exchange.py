@@ -1,19 +1,24 @@
-"""Exchange and correlation of a density that is partly a density matrix and partly fitted, on PySCF's grids in blocks."""
+"""Exchange and correlation of a density that is partly a density matrix and partly fitted, on PySCF's grids, in blocks of points.
+
+Points of a block are neighbours, so that of a large molecule each block sees a few functions only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reactal.density.pairs import with_shells
 from reactal.density.theory import DensityTheory
 
-__all__ = ["Exchange", "exchange_of", "grids_of", "residual_on"]
+__all__ = ["POINTS", "Exchange", "exchange_of", "grids_of", "reaching"]
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
+POINTS = 1500  # of a block: with all the functions of 200 atoms, and their gradients, less than a GiB
+NOTHING = 1e-13  # of an orbital: what is nowhere larger in a block is left out of it
 
 
 @final
@@ -42,13 +47,15 @@ def exchange_of(mole: Any, functions: Any, grids: Any, *, atoms: Floats, residua
 
     calculator = numint.NumInt()
     kind = calculator._xc_type(theory.functional)
+    name = "GTOval_sph" if kind == "LDA" else "GTOval_sph_deriv1"
     energy = of_potential = electrons = 0.0
     matrix = np.zeros((mole.nao, mole.nao))
-    for orbitals, weights, fitted in _blocks(mole, functions, grids, derivatives=0 if kind == "LDA" else 1):
-        density = calculator.eval_rho(mole, orbitals, atoms, xctype=kind, hermi=1) + (
-            residual @ fitted if kind == "LDA" else np.stack([f @ residual for f in fitted])
-        )
-        density = _not_negative(density)
+    for start in range(0, len(grids.weights), POINTS):
+        points, weights = grids.coords[start : start + POINTS], grids.weights[start : start + POINTS]
+        near, at = reaching(mole, points)
+        orbitals = near.eval_gto(name, points)
+        density = calculator.eval_rho(near, orbitals, atoms[np.ix_(at, at)], xctype=kind, hermi=1)
+        density = _not_negative(density + _fitted(functions, residual, points, name))
         each, slope = calculator.eval_xc_eff(theory.functional, density, deriv=1, xctype=kind)[:2]
         values = density if density.ndim == 1 else density[0]
         weighted = weights * slope
@@ -58,21 +65,28 @@ def exchange_of(mole: Any, functions: Any, grids: Any, *, atoms: Floats, residua
         weighted[0] *= 0.5
         scaled = numint._scale_ao(orbitals if orbitals.ndim == 3 else orbitals[None], weighted)
         first = orbitals[0] if orbitals.ndim == 3 else orbitals
-        matrix += first.T @ scaled
+        matrix[np.ix_(at, at)] += first.T @ scaled
     return Exchange(energy, matrix + matrix.T, of_potential, electrons)
 
 
-def residual_on(functions: Any, points: Floats, coefficients: Floats) -> Floats:
-    """A fitted density at points (P, 3) in bohr, with its gradient: (4, P)."""
-    return np.stack([part @ coefficients for part in functions.eval_gto("GTOval_sph_deriv1", points)])
+def reaching(mole: Any, points: Floats) -> tuple[Any, Places]:
+    """The shells of a molecule, or of its fitting functions, that are something at any of the points (P, 3), as a molecule, and
+    the places of their functions among all."""
+    from pyscf.gto.eval_gto import make_screen_index
+
+    seen = make_screen_index(mole, points, cutoff=NOTHING).any(axis=0)
+    if seen.all():
+        return mole, np.arange(mole.nao)
+    seen[0] |= not seen.any()  # PySCF wants one at least
+    begins, shells = mole.ao_loc_nr(), np.flatnonzero(seen)
+    places = [np.arange(begins[shell], begins[shell + 1]) for shell in shells]
+    return with_shells(mole, shells), np.concatenate(places)
 
 
-def _blocks(mole: Any, functions: Any, grids: Any, *, derivatives: int) -> Iterator[tuple[Floats, Floats, Floats]]:
-    size = max(200, int(2e8 / (8 * 4 * (mole.nao + functions.nao))))
-    name = "GTOval_sph" if derivatives == 0 else "GTOval_sph_deriv1"
-    for start in range(0, len(grids.weights), size):
-        points = grids.coords[start : start + size]
-        yield mole.eval_gto(name, points), grids.weights[start : start + size], functions.eval_gto(name, points)
+def _fitted(functions: Any, coefficients: Floats, points: Floats, name: str) -> Floats:
+    """A fitted density at points: (P,), or (4, P) with its gradient."""
+    near, at = reaching(functions, points)
+    return np.asarray(near.eval_gto(name, points) @ coefficients[at])
 
 
 def _not_negative(density: Floats) -> Floats:

@@ -16,11 +16,17 @@ from torch import nn
 
 from reactal.density.lessons import Geometry
 
-__all__ = ["BLOCK", "Fingerprints"]
+__all__ = ["Fingerprints", "blocks_of"]
 
 WIDTHS = (0.4, 0.7, 1.1, 1.7, 2.6)  # bohr
-BLOCK = 65_536  # points at once; with 20 atoms their fingerprints take some 200 MB
+BLOCK, ATOMS = 65_536, 20  # points at once of up to so many atoms: their fingerprints take some 200 MB
 VALENCE = {1: 1.0, 6: 4.0, 7: 5.0, 8: 6.0, 9: 7.0, 14: 4.0, 15: 5.0, 16: 6.0, 17: 7.0}
+
+
+def blocks_of(points: torch.Tensor, geometry: Geometry) -> tuple[torch.Tensor, ...]:
+    """Points (P, 3) in blocks that need as much memory however many atoms there are."""
+    parts: tuple[torch.Tensor, ...] = points.split(BLOCK * ATOMS // max(ATOMS, len(geometry.numbers)))
+    return parts
 
 
 @final

@@ -12,10 +12,10 @@ from typing import final
 import torch
 from torch import nn
 
-from reactal.density.fingerprints import BLOCK, Fingerprints
+from reactal.density.fingerprints import Fingerprints, blocks_of
 from reactal.density.lessons import Geometry
-from reactal.density.network import NetworkSpec
-from reactal.errors import InputError
+from reactal.density.room import NotEnoughMemory
+from reactal.density.settings import NetworkSpec
 
 __all__ = ["MeshNetwork"]
 
@@ -49,14 +49,17 @@ class MeshNetwork(nn.Module):
         """Of the factor on the free atoms' density the mesh knows the nodes; in between it is smooth, as the density is not."""
         axes = self._axes(geometry)
         mesh = torch.cartesian_prod(*axes)
-        channels = torch.cat([self._seen(geometry, mesh[begin : begin + BLOCK]) for begin in range(0, len(mesh), BLOCK)])
+        channels = torch.cat([self._seen(geometry, block) for block in blocks_of(mesh, geometry)])
         shape = tuple(len(axis) for axis in axes)
         factor = self._net(channels.T.reshape(1, -1, *shape))
         low = torch.stack([axis[0] for axis in axes])
         high = torch.stack([axis[-1] for axis in axes])
-        places = (2 * (points - low) / (high - low) - 1).flip(1)[None, None, None]
-        read = nn.functional.grid_sample(factor, places, align_corners=True, padding_mode="zeros")
-        return read.reshape(-1) * self.fingerprints.envelope(geometry, points)
+        read = []
+        for block in blocks_of(points, geometry):
+            places = (2 * (block - low) / (high - low) - 1).flip(1)[None, None, None]
+            there = nn.functional.grid_sample(factor, places, align_corners=True, padding_mode="zeros")
+            read.append(there.reshape(-1) * self.fingerprints.envelope(geometry, block))
+        return torch.cat(read)
 
     def coefficients(self, geometries: list[Geometry]) -> None:
         """It knows points only."""
@@ -75,7 +78,7 @@ class MeshNetwork(nn.Module):
         low = geometry.positions.min(dim=0).values - MARGIN
         counts = torch.ceil((geometry.positions.max(dim=0).values + MARGIN - low) / step).long() * 2 ** (self.levels - 1)
         if int(counts.prod()) > MOST_POINTS:
-            raise InputError(
+            raise NotEnoughMemory(
                 f"a mesh of {int(counts.prod())} points for {len(geometry.numbers)} atoms does not fit; use the kind atoms"
             )
         return [low[i] + self.spec.spacing * torch.arange(int(counts[i]), device=low.device) for i in range(3)]

@@ -12,11 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reactal.density.exchange import POINTS, reaching
 from reactal.density.guard import Guard
 from reactal.density.layout import Layout
 from reactal.density.lessons import Geometry
-from reactal.density.network import NetworkSpec, build_network
+from reactal.density.network import build_network
 from reactal.density.oneshot import Stage
+from reactal.density.room import enough_memory
+from reactal.density.settings import NetworkSpec
 from reactal.density.theory import DensityTheory
 from reactal.errors import DamagedPotential, InputError
 from reactal.units import BOHR, HARTREE
@@ -50,9 +53,9 @@ class DensityModel:
     about: Mapping[str, Any]
 
     def predict(self, stage: Stage) -> Predicted:
-        """The residual density of a molecule. `UnknownElement` for elements that were not trained on."""
+        """The residual density of a molecule. `UnknownElement` for elements that were not trained on, `NotEnoughMemory`."""
         geometry = Geometry.of(stage.structure)
-        with torch.no_grad():
+        with torch.no_grad(), enough_memory(f"what the network says of {stage.structure.formula}"):
             each = np.stack([self._one(network, geometry, stage) for network in self.networks])
         mean = each.mean(axis=0)
         spread = float(np.mean([stage.coulomb.energy(one - mean) for one in each])) if len(each) > 1 else 0.0
@@ -112,21 +115,24 @@ class DensityModel:
 
 
 def _fitted(network: Any, geometry: Geometry, stage: Stage) -> Floats:
-    """A field's coefficients: least squares on the grid around the atoms, in blocks."""
+    """A field's coefficients: least squares on the grid around the atoms, in blocks, in one square."""
+    from scipy.linalg import solve
+
     functions, grids = stage.coulomb.functions, stage.grids
     centre = stage.structure.positions.mean(axis=0) / BOHR
     points = torch.tensor(grids.coords - centre, dtype=torch.float32)
     values = network.values(geometry, points).double().numpy()
     square, right = np.zeros((functions.nao, functions.nao)), np.zeros(functions.nao)
-    size = max(500, int(2e8 / (8 * functions.nao)))
-    for start in range(0, len(values), size):
-        part = slice(start, start + size)
-        there = functions.eval_gto("GTOval_sph", grids.coords[part])
-        weighted = there * grids.weights[part, None]
-        square += weighted.T @ there
-        right += weighted.T @ values[part]
-    ridge = RIDGE * float(square.diagonal().max())
-    return np.asarray(np.linalg.solve(square + ridge * np.eye(len(square)), right))
+    measure = np.maximum(grids.weights, 0.0)  # partition functions leave a few tiny negative ones
+    for start in range(0, len(values), POINTS):
+        part = slice(start, start + POINTS)
+        near, at = reaching(functions, grids.coords[part])
+        there = near.eval_gto("GTOval_sph", grids.coords[part])
+        weighted = there * measure[part, None]
+        square[np.ix_(at, at)] += weighted.T @ there
+        right[at] += weighted.T @ values[part]
+    np.fill_diagonal(square, square.diagonal() + RIDGE * float(square.diagonal().max()))
+    return np.asarray(solve(square.T, right, assume_a="pos", overwrite_a=True, check_finite=False))
 
 
 def elements_of(structures: Sequence[Any]) -> tuple[int, ...]:

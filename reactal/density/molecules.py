@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reactal.chem import Structure
 from reactal.chem.elements import SYMBOLS
 from reactal.density.theory import DensityTheory
-from reactal.errors import InputError, LabelerUnavailable, UnknownElement
+from reactal.errors import ConfigError, InputError, LabelerUnavailable, UnknownElement
 
 __all__ = ["atoms_density", "fitting_molecule", "fitting_shells", "molecule", "require_closed_shell"]
 
@@ -27,10 +27,13 @@ def require_closed_shell(structure: Structure) -> None:
 
 
 def molecule(structure: Structure, theory: DensityTheory) -> Any:
-    """PySCF's `Mole`. `UnknownElement` if the basis or the pseudopotential does not know an element."""
+    """PySCF's `Mole`. `UnknownElement` if the basis or the pseudopotential does not know an element, `ConfigError` for a
+    functional that one step cannot have."""
     require_closed_shell(structure)
     atoms = list(zip(structure.symbols, structure.positions.tolist(), strict=True))
-    return _built(atoms, theory, charge=structure.charge)
+    made = _built(atoms, theory, charge=structure.charge)
+    _require_semilocal(theory.functional)
+    return made
 
 
 def fitting_molecule(mole: Any, theory: DensityTheory) -> Any:
@@ -54,6 +57,22 @@ def atoms_density(mole: Any, theory: DensityTheory) -> Floats:
     from scipy.linalg import block_diag
 
     return np.asarray(block_diag(*(_free_atom(mole.atom_pure_symbol(i), theory) for i in range(mole.natm))))
+
+
+@lru_cache(maxsize=128)
+def _require_semilocal(functional: str) -> None:
+    """Exact exchange needs the orbitals, kinetic energy densities and nonlocal correlation more than the density: they would be
+    left out of one step without a word."""
+    from pyscf.dft import libxc
+
+    try:
+        kind, more = libxc.xc_type(functional), libxc.is_hybrid_xc(functional) or libxc.is_nlc(functional)
+    except (KeyError, ValueError, IndexError) as error:
+        raise ConfigError(f"PySCF knows no functional {functional}; write for example pbe or blyp") from error
+    if more or kind not in ("LDA", "GGA"):
+        raise ConfigError(
+            f"functional {functional} is no LDA or GGA, of which alone densities are learned; write for example pbe"
+        )
 
 
 @lru_cache(maxsize=128)

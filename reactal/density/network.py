@@ -2,55 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol, final, get_args
+from typing import Any, Protocol
 
 import torch
 
 from reactal.density.layout import Layout
 from reactal.density.lessons import Geometry
-from reactal.errors import ConfigError
+from reactal.density.settings import NetworkSpec
 
-__all__ = ["DensityNetwork", "Kind", "NetworkSpec", "build_network"]
-
-Kind = Literal["atoms", "points", "unet", "combined"]
-SIZES: Mapping[str, tuple[int, int]] = {"tiny": (16, 2), "small": (32, 3), "medium": (64, 3), "large": (128, 4)}
-"""Features (or channels of the finest mesh) and layers (or levels) of a size."""
-
-
-@final
-@dataclass(frozen=True)
-class NetworkSpec:
-    """`atoms`: an equivariant network from atoms to coefficients of functions around them. `points`: one network on what no
-    rotation changes of a point. `unet`: a residual 3D U-Net on a mesh. `combined`: a U-Net whose channels are those features.
-
-    `cutoff` in bohr, `spacing` of the mesh in bohr.
-    """
-
-    kind: Kind = "atoms"
-    size: str = "small"
-    cutoff: float = 9.0
-    spacing: float = 0.6
-    elements: tuple[int, ...] = field(default=())
-
-    def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise ConfigError(f"density network {self.kind!r} is unknown; write one of {', '.join(get_args(Kind))}")
-        if self.size not in SIZES:
-            raise ConfigError(f"size {self.size!r} of a density network is unknown; write one of {', '.join(SIZES)}")
-        object.__setattr__(self, "elements", tuple(self.elements))
-
-    @property
-    def features(self) -> int:
-        return SIZES[self.size][0]
-
-    @property
-    def layers(self) -> int:
-        return SIZES[self.size][1]
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "elements": list(self.elements)}
+__all__ = ["DensityNetwork", "build_network"]
 
 
 class DensityNetwork(Protocol):

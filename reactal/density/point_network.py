@@ -7,9 +7,9 @@ from typing import final
 import torch
 from torch import nn
 
-from reactal.density.fingerprints import BLOCK, Fingerprints
+from reactal.density.fingerprints import Fingerprints, blocks_of
 from reactal.density.lessons import Geometry
-from reactal.density.network import NetworkSpec
+from reactal.density.settings import NetworkSpec
 
 __all__ = ["PointNetwork"]
 
@@ -33,8 +33,7 @@ class PointNetwork(nn.Module):
         nn.init.zeros_(self.last.bias)
 
     def values(self, geometry: Geometry, points: torch.Tensor) -> torch.Tensor:
-        blocks = [self._block(geometry, points[start : start + BLOCK]) for start in range(0, len(points), BLOCK)]
-        return torch.cat(blocks)
+        return torch.cat([self._block(geometry, block) for block in blocks_of(points, geometry)])
 
     def coefficients(self, geometries: list[Geometry]) -> None:
         """It knows points only."""

@@ -15,7 +15,7 @@ import numpy as np
 from reactal.chem import Frames, Structure
 from reactal.density.reference import ReferenceDensity, reference_density
 from reactal.density.theory import DensityTheory
-from reactal.errors import DamagedObject, InputError, ObjectNotFound, ReactalError
+from reactal.errors import ConfigError, DamagedObject, InputError, LabelerUnavailable, ObjectNotFound, ReactalError, StoreError
 from reactal.store.datasets import DatasetStore
 from reactal.store.manifest import DatasetVersion
 from reactal.store.objects import ObjectStore
@@ -42,7 +42,8 @@ class DensityStore:
     def compute(
         self, structures: Sequence[Structure], *, tell: Callable[[int, int, str], None] | None = None
     ) -> tuple[list[ReferenceDensity], list[str]]:
-        """A density for each structure, found or computed and kept at once, and a sentence for each that has none.
+        """A density for each structure, found or computed and kept at once, and a sentence for each that has none. Raises what
+        would stop every one: `ConfigError`, `LabelerUnavailable`, `StoreError`.
 
         `tell(done, failed, what)` after each: a run that is killed goes on where it was.
         """
@@ -55,6 +56,8 @@ class DensityStore:
                     found = reference_density(structure, self.theory)
                     self.objects.put(self._key(structure.key), found.to_bytes())
                 made.append(found)
+            except (ConfigError, LabelerUnavailable, StoreError):
+                raise  # it would be the same for every structure
             except ReactalError as error:
                 failed.append(f"structure {number}: {error}")
             if tell is not None:

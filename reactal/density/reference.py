@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactal.chem import Structure
+from reactal.density.coulomb import Coulomb
 from reactal.density.molecules import fitting_molecule, molecule
+from reactal.density.slopes import forces_of_orbitals, has_nonlocal_parts
 from reactal.density.theory import DensityTheory
-from reactal.errors import DamagedObject, InputError, ReactalError
+from reactal.errors import DamagedObject, ReactalError
 from reactal.units import BOHR, HARTREE
 
 __all__ = ["NotConverged", "ReferenceDensity", "forces_of", "mean_field", "reference_density"]
@@ -98,7 +100,7 @@ def reference_density(structure: Structure, theory: DensityTheory, *, memory_mib
     seconds = time.perf_counter() - began
     if not field.converged:
         raise NotConverged(f"the SCF of {structure.formula} did not converge within {field.max_cycle} cycles")
-    forces = forces_of(field)
+    forces = forces_of(field, theory)
     density = np.asarray(field.make_rdm1())
     return ReferenceDensity(structure, theory, energy * HARTREE, forces, density, int(field.cycles), seconds)
 
@@ -114,12 +116,24 @@ def mean_field(mole: Any, theory: DensityTheory) -> Any:
     return field
 
 
-def forces_of(field: Any) -> Floats:
-    """Forces (N, 3) in eV/angstrom of a mean field that has its orbitals. `InputError` for hydrogen alone: its pseudopotential
-    has no nonlocal part, which PySCF's gradients do not expect."""
-    if set(field.mol._pseudo) <= {"H"}:
-        raise InputError("PySCF has no forces for molecules of hydrogen alone with these pseudopotentials; ask for none")
+def forces_of(field: Any, theory: DensityTheory) -> Floats:
+    """Forces (N, 3) in eV/angstrom of a mean field that has its orbitals: PySCF's, where it has them."""
+    if not has_nonlocal_parts(field.mol):
+        return _of_orbitals(field, theory)
     return -np.asarray(field.nuc_grad_method().kernel()) * (HARTREE / BOHR)
+
+
+def _of_orbitals(field: Any, theory: DensityTheory) -> Floats:
+    coulomb, density = Coulomb(field.mol, theory), np.asarray(field.make_rdm1())
+    return forces_of_orbitals(
+        coulomb.pairs,
+        coulomb.functions,
+        field.grids,
+        density=density,
+        weighted=(field.mo_coeff * field.mo_occ * field.mo_energy) @ field.mo_coeff.T,
+        fitted=coulomb.fit(density),
+        theory=theory,
+    )
 
 
 def _square(packed: Floats) -> Floats:

@@ -1,65 +1,37 @@
-"""A density training as it is asked for, from a command line or a flow: densities found or computed, a committee, its errors."""
+"""A density training carried out as it was asked for: densities found or computed, a committee, its errors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 from reactal.chem import Structure
 from reactal.density.records import DensityStore
 from reactal.density.reference import ReferenceDensity
-from reactal.density.theory import DensityTheory
+from reactal.density.settings import DensityRequest
 from reactal.errors import InputError, TooFewLabels
 from reactal.store.opening import open_store
 
-__all__ = ["DensityRequest", "fulfil", "references_of"]
+__all__ = ["fulfil", "references_of"]
 
 STATES = "training"  # a folder in the model's, while it is trained
 MOST_FAILED = 0.5  # of the SCFs, before there is something wrong with the geometries
 Tell = Callable[[str, int, int], None]
 
 
-@final
-@dataclass(frozen=True)
-class DensityRequest:
-    """`source`: NAME or NAME@VERSION of a data set of densities, or a file of geometries, of each of which `varied` are made.
-
-    `name`: of the data set that a file becomes; empty: the file's own.
-    """
-
-    source: str
-    out: str
-    store: str
-    network: str = "atoms"
-    size: str = "small"
-    members: int = 2
-    steps: int = 20_000
-    minutes: float = 0.0
-    patience: int = 0
-    varied: int = 0
-    hold_out: float = 0.1
-    seed: int = 0
-    name: str = ""
-    theory: DensityTheory = field(default_factory=DensityTheory)
-
-
 def fulfil(request: DensityRequest, *, tell: Tell | None = None) -> dict[str, Any]:
     """Train as asked, or go on with it; what came of it, for JSON. Nothing is computed or trained twice."""
     from shutil import rmtree
 
-    from reactal.density.network import NetworkSpec
     from reactal.density.schooling import School
-    from reactal.density.training import TrainingPlan
 
     out = Path(request.out)
     if (out / "density.json").exists():
         raise InputError(f"there is a density model in {out} already; choose another folder")
-    spec = NetworkSpec(request.network, request.size)  # type: ignore[arg-type]  # it says which names there are
-    plan = TrainingPlan(steps=request.steps, minutes=request.minutes, patience=request.patience, seed=request.seed)
     references, dataset, failed = references_of(request, tell=tell)
-    school = School(spec, plan, members=request.members, hold_out=request.hold_out, kept=out / STATES)
+    school = School(request.schooling, kept=out / STATES)
     taught = school.teach(references, tell=tell)
     model = replace(taught.model, about={**taught.model.about, "dataset": dataset})
     model.write(out)
@@ -86,6 +58,8 @@ def references_of(request: DensityRequest, *, tell: Tell | None = None) -> tuple
             raise InputError(f"{request.source} is neither a file nor NAME@VERSION of a data set")
         return list(densities.load(name, int(version) if version else None)), request.source, []
     structures = _structures(request)
+    if not structures:
+        raise InputError(f"{request.source} holds no geometry; give a file with one or more, in any format that ASE reads")
 
     def told(done: int, failed: int, _: str) -> None:
         if tell is not None:
@@ -103,8 +77,9 @@ def _structures(request: DensityRequest) -> list[Structure]:
     from reactal.density.augmentation import varied
 
     given = list(read_frames(Path(request.source)).structures())
-    return given + varied(given, count=request.varied, seed=request.seed)
+    return given + varied(given, count=request.vary, seed=request.schooling.plan.seed)
 
 
 def _lineage(request: DensityRequest, failed: int) -> Mapping[str, Any]:
-    return {"geometries": Path(request.source).name, "varied": request.varied, "seed": request.seed, "failed": failed}
+    seed = request.schooling.plan.seed
+    return {"geometries": Path(request.source).name, "varied": request.vary, "seed": seed, "failed": failed}

@@ -15,10 +15,11 @@ from reactal.density.keeping import Keeper
 from reactal.density.layout import Layout
 from reactal.density.lessons import Lesson, lesson_of
 from reactal.density.model import DensityModel, elements_of
-from reactal.density.network import NetworkSpec, build_network
+from reactal.density.network import build_network
 from reactal.density.oneshot import Stage
 from reactal.density.reference import ReferenceDensity
-from reactal.density.training import CurvePoint, TrainingPlan, train_network
+from reactal.density.settings import Schooling
+from reactal.density.training import CurvePoint, train_network
 from reactal.errors import TooFewLabels
 from reactal.units import HARTREE
 
@@ -42,32 +43,30 @@ class Taught:
 @final
 @dataclass(frozen=True)
 class School:
-    """How a committee is made. `kept`: a folder for the states of its members, so that a killed training goes on; None: none."""
+    """Where a committee is made. `kept`: a folder for its members' states, so that a killed training goes on; None: none."""
 
-    spec: NetworkSpec
-    plan: TrainingPlan
-    members: int = 2
-    hold_out: float = 0.1
+    asked: Schooling
     kept: Path | None = None
 
     def teach(self, references: Sequence[ReferenceDensity], *, tell: Tell | None = None) -> Taught:
         """`tell(what, done, of)` as it goes. Raises `TooFewLabels` and `TrainingDiverged`."""
         if len(references) < 4:
             raise TooFewLabels(f"{len(references)} densities are too few to learn from; give four or more geometries")
-        theory, spec = references[0].theory, replace(self.spec, elements=elements_of([one.structure for one in references]))
+        asked, theory = self.asked, references[0].theory
+        spec = replace(asked.spec, elements=elements_of([one.structure for one in references]))
         held_out = self._held_out(len(references))
         lessons = self._lessons(references, tell)
         taught = [lesson for row, lesson in enumerate(lessons) if row not in held_out]
         judged = [lessons[row] for row in held_out]
         layout = Layout(spec.elements, theory)
         networks, curves = [], []
-        for member in range(self.members):
-            plan = replace(self.plan, seed=self.plan.seed * 1000 + member, minutes=self.plan.minutes / self.members)
+        for member in range(asked.members):
+            plan = replace(asked.plan, seed=asked.plan.seed * 1000 + member, minutes=asked.plan.minutes / asked.members)
             network = build_network(spec, layout, seed=plan.seed)
 
             def curve(point: CurvePoint, member: int = member) -> None:
                 if tell is not None:
-                    tell(f"member {member}, {point.rho_error:.1f} % error", point.step, self.plan.steps)
+                    tell(f"member {member}, {point.rho_error:.1f} % error", point.step, asked.plan.steps)
 
             keeper = self._keeper(references, member)
             curves.append(train_network(network, spec, taught, judged, plan=plan, keeper=keeper, tell=curve))
@@ -78,13 +77,13 @@ class School:
 
     def _held_out(self, count: int) -> list[int]:
         """At least two, drawn by the plan's seed."""
-        wanted = max(2, round(self.hold_out * count))
-        return sorted(np.random.default_rng((self.plan.seed, 2)).choice(count, size=wanted, replace=False).tolist())
+        wanted = max(2, round(self.asked.hold_out * count))
+        return sorted(np.random.default_rng((self.asked.plan.seed, 2)).choice(count, size=wanted, replace=False).tolist())
 
     def _lessons(self, references: Sequence[ReferenceDensity], tell: Tell | None) -> list[Lesson]:
         lessons = []
         for row, one in enumerate(references):
-            lessons.append(lesson_of(one, points=self.plan.points, seed=row))
+            lessons.append(lesson_of(one, points=self.asked.plan.points, seed=row))
             if tell is not None:
                 tell("densities fitted", row + 1, len(references))
         return lessons
@@ -93,15 +92,18 @@ class School:
         return None if self.kept is None else Keeper(self.kept / f"member-{member}.safetensors", self._job(references, member))
 
     def _job(self, references: Sequence[ReferenceDensity], member: int) -> str:
-        asked = (self.spec, self.plan, member, self.members, self.hold_out)
-        parts = [repr(asked), *(one.structure.key for one in references)]
+        asked = self.asked
+        parts = [
+            repr((asked.spec, asked.plan, member, asked.members, asked.hold_out)),
+            *(one.structure.key for one in references),
+        ]
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
     def _about(self, references: Sequence[ReferenceDensity], curves: Sequence[Sequence[CurvePoint]]) -> dict[str, Any]:
         return {
             "molecules": sorted({one.structure.formula for one in references}),
             "rows": len(references),
-            "plan": asdict(self.plan),
+            "plan": asdict(self.asked.plan),
             "rho_error_held_out": [min(point.rho_error for point in curve) for curve in curves],
         }
 

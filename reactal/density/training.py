@@ -15,45 +15,12 @@ import torch
 
 from reactal.density.keeping import Keeper, Kept
 from reactal.density.lessons import Geometry, Lesson
-from reactal.density.network import NetworkSpec
-from reactal.errors import ConfigError, TooFewLabels, TrainingDiverged
+from reactal.density.settings import NetworkSpec, TrainingPlan
+from reactal.errors import TooFewLabels, TrainingDiverged
 from reactal.potentials.quiet import quiet
 from reactal.potentials.threads import torch_threads
 
-__all__ = ["CurvePoint", "DensityTraining", "TrainingPlan", "rho_error", "train_network"]
-
-
-@final
-@dataclass(frozen=True)
-class TrainingPlan:
-    """`steps` of `batch` molecules, or `minutes` of them if that is sooner (0: no limit). The rate falls from `rate` as a cosine.
-
-    Validated every `validate_every` steps; given up after `patience` validations without a better one (0: never). The state is
-    kept every `keep_every` steps where there is a place for it. With more than one of `threads` the same plan need not give the
-    same weights to the last bit.
-    """
-
-    steps: int = 20_000
-    minutes: float = 0.0
-    batch: int = 4
-    rate: float = 3e-3
-    weight_decay: float = 1e-5
-    clip: float = 1.0
-    ema: float = 0.995
-    warm_up: int = 50
-    points: int = 500
-    validate_every: int = 200
-    patience: int = 0
-    keep_every: int = 200
-    threads: int = 1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "points", "validate_every", "keep_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} {getattr(self, name)} of a density training is less than 1")
-        if not 0 < self.rate < 1:
-            raise ConfigError(f"rate {self.rate} of a density training is no learning rate; write for example 0.003")
+__all__ = ["CurvePoint", "DensityTraining", "rho_error", "train_network"]
 
 
 @final

@@ -86,6 +86,7 @@ def check_deepscf_theory(theory: Theory, structure: Structure, resources: Labeli
 def _surface(theory: Theory, model: DensityModel, resources: LabelingResources) -> Surface:
     from reactal.density.answer import answer
     from reactal.density.reference import NotConverged
+    from reactal.density.room import NotEnoughMemory
 
     limit = float(_keyword(theory, "limit_mha"))
 
@@ -101,6 +102,8 @@ def _surface(theory: Theory, model: DensityModel, resources: LabelingResources) 
             )
         except NotConverged as error:
             raise NoLabel(FailureKind.SCF_NOT_CONVERGED, str(error)) from error
+        except NotEnoughMemory as error:
+            raise NoLabel(FailureKind.OUT_OF_MEMORY, str(error)) from error
         except InputError as error:
             raise NoLabel(FailureKind.INVALID_INPUT, str(error)) from error
         return _computed(found)

@@ -75,6 +75,16 @@ def test_from_geometries_to_energies_with_their_errors(tmp_path: Path, capsys: p
     assert kept["summary"]["cases"] == 4
     assert {file.name for file in (tmp_path / "eval").glob("*.png")} == {"errors.png", "slices.png", "isosurfaces.png"}
 
+    stranger = tmp_path / "stranger.extxyz"
+    write(stranger, [Atoms("LiH", positions=[[0, 0, 0], [0, 0, 1.6]])])
+    code, out, err = say(capsys, "evaluate", str(model), str(stranger), "--out", str(tmp_path / "other"), "--store", store)
+    assert code == 0, err
+    assert "HLi: nothing is predicted, the full SCF is run instead: not trained on Li" in out
+    assert not list((tmp_path / "other").glob("*.png"))
+    code, out, err = say(capsys, "predict", str(model), str(stranger), "--out", str(tmp_path / "by-scf.extxyz"))
+    assert code == 0, err
+    assert "by the full SCF: not trained on Li" in out
+
     code, _, err = say(capsys, "train", str(seen), "--out", str(model), *wanted)
     assert (code, "choose another folder" in err) == (2, True)
 
@@ -85,6 +95,10 @@ def test_from_geometries_to_energies_with_their_errors(tmp_path: Path, capsys: p
         (("train", "nothing@1", "--out", "m", "--store", "memory://empty"), "no data set nothing"),
         (("train", "nothing@x", "--out", "m", "--store", "memory://empty"), "neither a file nor NAME@VERSION"),
         (("train", "nothing", "--out", "m", "--network", "tree", "--store", "memory://empty"), "write one of atoms, points"),
+        (("train", "empty.extxyz", "--out", "m", "--store", "memory://empty"), "empty.extxyz"),
+        (("train", "water.xyz", "--out", "m", "--functional", "b3lyp", "--store", "memory://empty"), "no LDA or GGA"),
+        (("train", "water.xyz", "--out", "m", "--basis", "none", "--store", "memory://empty"), "does not know"),
+        (("train", "close.xyz", "--out", "m", "--store", "memory://empty"), "are only 0.20 angstrom apart"),
         (("predict", "missing", "x.xyz", "--out", "o.xyz"), "no density model"),
     ],
 )
@@ -92,6 +106,9 @@ def test_mistakes_are_told_in_one_sentence(
     words: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.extxyz").touch()
+    write(tmp_path / "water.xyz", Atoms("OHH", positions=[[0, 0, 0.12], [0, 0.76, -0.47], [0, -0.76, -0.47]]))
+    write(tmp_path / "close.xyz", Atoms("FH", positions=[[0, 0, 0], [0, 0, 0.2]]))
     code, _, err = say(capsys, *words)
     assert code in (1, 2)
     assert sentence in err

@@ -15,12 +15,19 @@ from numpy.typing import NDArray
 
 from reactal.chem import FailureKind, Frames, Label, LabelFailure, Structure, Theory
 from reactal.chem.convert import write_frames
+from reactal.density.guard import Guard
+from reactal.density.layout import Layout
+from reactal.density.model import DensityModel
+from reactal.density.network import build_network
+from reactal.density.settings import NetworkSpec
+from reactal.density.theory import DensityTheory
 from reactal.labeling.base import Labeler, LabelingResources
+from reactal.labeling.deepscf import deepscf_theory
 from reactal.labeling.lookup import lookup_theory
 from reactal.labeling.programs import make_labeler
 from reactal.labeling.teacher import teacher_theory
 from reactal.potentials.export import write_committee
-from tests.labeling.molecules import hydrogen_trios, hydroxyl, not_hydrogen, water
+from tests.labeling.molecules import hydrogen_fluoride, hydrogen_trios, hydroxyl, not_hydrogen, water
 from tests.potentials.surface import committee_of_random_networks
 
 ENERGY_AGREES = 1e-6  # eV, between two computations of a label
@@ -61,6 +68,7 @@ def cases() -> list[object]:
             Case(parsed("pbe/sto-3g", program="pyscf", keywords={"grid_level": 1}), water(0.1), periodic), id="pyscf rks"
         ),
         pytest.param(Case(parsed("hf/sto-3g", program="pyscf"), hydroxyl(), periodic), id="pyscf uhf"),
+        pytest.param(Case(a_density, hydrogen_fluoride(0.95), periodic), id="deepscf, by the SCF"),
         pytest.param(Case(harness, water(0.1), periodic), id="qcengine xtb", marks=needs_xtb),
         pytest.param(Case(mopac, water(0.1), periodic), id="qcengine mopac", marks=needs_mopac),
         pytest.param(Case(parsed("hf/sto-3g"), water(0.1), periodic), id="psi4 rhf", marks=pytest.mark.psi4),
@@ -84,6 +92,16 @@ def a_pool(folder: Path) -> Theory:
 
 def a_teacher(folder: Path) -> Theory:
     return teacher_theory(write_committee(folder / "model", committee_of_random_networks()))
+
+
+def a_density(folder: Path) -> Theory:
+    """A model that has learned nothing and whose guard knows it: every label is the SCF's. Forces of one step are the slope of
+    its energy only as far as the density is right."""
+    theory = DensityTheory(grid_level=5, fitting_ratio=2.4, fitting_angular=3)
+    spec = NetworkSpec("atoms", "tiny", elements=(1, 9))
+    network = build_network(spec, Layout(spec.elements, theory), seed=0)
+    DensityModel(theory, spec, (network,), Guard.of([hydrogen_fluoride(0.95)]), {}).write(folder / "density")
+    return deepscf_theory(folder / "density", limit_mha=0.5001)
 
 
 def copper() -> Structure:

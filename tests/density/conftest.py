@@ -10,11 +10,10 @@ from scipy.spatial.transform import Rotation
 
 from reactal.chem import Structure
 from reactal.density.model import DensityModel
-from reactal.density.network import NetworkSpec
 from reactal.density.reference import ReferenceDensity, reference_density
 from reactal.density.schooling import School
+from reactal.density.settings import NetworkSpec, Schooling, TrainingPlan
 from reactal.density.theory import DensityTheory
-from reactal.density.training import TrainingPlan
 
 COARSE = DensityTheory(grid_level=0, fitting_ratio=2.4, fitting_angular=3)
 PLAN = TrainingPlan(steps=160, batch=3, points=200, validate_every=40, rate=5e-3, ema=0.98)
@@ -37,7 +36,7 @@ def fluorides() -> Sequence[ReferenceDensity]:
 
 @pytest.fixture(scope="session")
 def fluoride_model(fluorides: Sequence[ReferenceDensity]) -> DensityModel:
-    return School(NetworkSpec("atoms", "tiny"), PLAN, members=2, hold_out=0.3).teach(fluorides).model
+    return School(Schooling(NetworkSpec("atoms", "tiny"), PLAN, members=2, hold_out=0.3)).teach(fluorides).model
 
 
 @pytest.fixture(scope="session")

@@ -8,15 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from reactal.chem import Structure
 from reactal.density.answer import NotTrusted, answer
 from reactal.density.evaluation import evaluated, summary_of
 from reactal.density.figures import draw_errors, draw_isosurfaces, draw_slices
 from reactal.density.guard import Guard
+from reactal.density.layout import Layout
 from reactal.density.model import DensityModel
+from reactal.density.network import build_network
 from reactal.density.oneshot import Stage
 from reactal.density.reference import ReferenceDensity, reference_density
+from reactal.density.room import NotEnoughMemory, enough_memory, require_room
+from reactal.density.settings import NetworkSpec
 from reactal.errors import DamagedPotential, InputError
 from reactal.units import HARTREE
 from tests.density.conftest import COARSE, fluoride, water
@@ -54,6 +59,31 @@ def test_what_was_not_learned_goes_to_the_scf_and_says_why(
         answer(fluoride_model, structure, otherwise_scf=False)
 
 
+def test_a_mesh_that_does_not_fit_leaves_the_answer_to_the_scf() -> None:
+    spec = NetworkSpec("unet", "tiny", spacing=0.01, elements=(1, 9))
+    model = DensityModel(COARSE, spec, (build_network(spec, Layout((1, 9), COARSE), seed=0),), Guard.of([fluoride(0.9)]), {})
+    found = answer(model, fluoride(0.9))
+    assert (found.route, found.bound_mha) == ("scf", None)
+    assert "a mesh of" in (found.because or "") and "does not fit" in (found.because or "")
+
+
+def test_a_molecule_without_room_is_refused_before_it_is_begun() -> None:
+    with pytest.raises(NotEnoughMemory, match=r"FH needs 9\d+\.\d GiB of memory and .* are free"):
+        require_room(fluoride(0.9), 1e12)
+    with pytest.raises(NotEnoughMemory, match="what it says needs more memory than there is"), enough_memory("what it says"):
+        np.empty((10**9, 10**9))
+    with pytest.raises(NotEnoughMemory, match="needs more memory"), enough_memory("a tensor"):
+        torch.empty((10**7, 10**9))
+
+
+def test_an_evaluation_says_what_was_not_even_predicted(fluoride_model: DensityModel, tmp_path: Path) -> None:
+    cases = evaluated(fluoride_model, [reference_density(water(), COARSE)], forces=False)
+    summary = summary_of(cases)
+    assert (summary.cases, summary.refused, summary.trusted, summary.guard_recall) == (1, 1, 0.0, 1.0)
+    assert cases[0].because == "not trained on O"
+    assert summary.iterations == summary.iterations_from_guess == cases[0].iterations > 0
+
+
 def test_open_shells_are_refused(fluoride_model: DensityModel) -> None:
     with pytest.raises(InputError, match="multiplicity 3"):
         answer(fluoride_model, Structure((9, 1), fluoride(0.9).positions, multiplicity=3))
@@ -76,7 +106,7 @@ def test_a_model_says_the_same_after_it_was_written(fluoride_model: DensityModel
 def test_an_evaluation_counts_what_was_wrong_and_draws_it(
     fluoride_model: DensityModel, fluorides: Sequence[ReferenceDensity], tmp_path: Path
 ) -> None:
-    cases = evaluated(fluoride_model, [fluorides[3], reference_density(water(), COARSE)][:1])
+    cases = evaluated(fluoride_model, [fluorides[3]])
     summary = summary_of(cases)
     assert summary.rho_error < 15
     assert cases[0].fit_error <= cases[0].rho_error

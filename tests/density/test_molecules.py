@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,13 @@ def test_what_cannot_be_learned_of_is_refused() -> None:
         molecule(Structure((1, 1), np.asarray([[0, 0, 0], [0, 0, 0.74]]), cell=np.eye(3) * 8, pbc=(True,) * 3), COARSE)
     with pytest.raises(UnknownElement, match="U"):
         molecule(Structure((92,), np.zeros((1, 3))), COARSE)
+
+
+@pytest.mark.parametrize("functional", ["b3lyp", "scan", "wb97m_v", "nothing"])
+def test_functionals_that_one_step_cannot_have_are_refused(functional: str) -> None:
+    """They would be left out in part, without a word."""
+    with pytest.raises(ConfigError, match=f"functional {functional}.*write for example pbe"):
+        molecule(water(), replace(COARSE, functional=functional))
 
 
 @pytest.mark.parametrize("wrong", [{"grid_level": 12}, {"fitting_ratio": 9.0}, {"fitting_angular": 0}])

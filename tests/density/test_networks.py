@@ -15,10 +15,12 @@ from reactal.density.guard import Guard
 from reactal.density.layout import Layout
 from reactal.density.lessons import Geometry
 from reactal.density.model import DensityModel
-from reactal.density.network import NetworkSpec, build_network
+from reactal.density.network import build_network
 from reactal.density.oneshot import Stage
+from reactal.density.room import NotEnoughMemory
+from reactal.density.settings import NetworkSpec
 from reactal.density.theory import DensityTheory
-from reactal.errors import ConfigError, InputError, UnknownElement
+from reactal.errors import ConfigError, UnknownElement
 from reactal.units import BOHR
 from tests.density.conftest import COARSE, water
 
@@ -88,7 +90,7 @@ def test_an_element_that_was_not_trained_on_is_named() -> None:
 def test_a_mesh_that_does_not_fit_is_refused() -> None:
     _, network = built("unet")
     far = Geometry(torch.tensor([8, 1]), torch.tensor([[0.0, 0, 0], [400.0, 400.0, 400.0]]))
-    with pytest.raises(InputError, match="use the kind atoms"):
+    with pytest.raises(NotEnoughMemory, match="use the kind atoms"):
         network.values(far, torch.zeros(1, 3))
 
 

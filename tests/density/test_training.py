@@ -12,9 +12,10 @@ import torch
 from reactal.density.keeping import Keeper
 from reactal.density.layout import Layout
 from reactal.density.lessons import Lesson, lesson_of
-from reactal.density.network import NetworkSpec, build_network
+from reactal.density.network import build_network
 from reactal.density.reference import ReferenceDensity
-from reactal.density.training import TrainingPlan, rho_error, train_network
+from reactal.density.settings import NetworkSpec, TrainingPlan
+from reactal.density.training import rho_error, train_network
 from reactal.errors import ConfigError, TooFewLabels
 from tests.density.conftest import COARSE
 

@@ -12,8 +12,9 @@ from reactal.chem import FailureKind, Label, LabelFailure, Structure
 from reactal.density.guard import Guard
 from reactal.density.layout import Layout
 from reactal.density.model import DensityModel
-from reactal.density.network import NetworkSpec, build_network
+from reactal.density.network import build_network
 from reactal.density.reference import reference_density
+from reactal.density.settings import NetworkSpec
 from reactal.density.theory import DensityTheory
 from reactal.errors import ConfigError, UnknownTheory
 from reactal.labeling.base import LabelingResources
