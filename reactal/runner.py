@@ -155,10 +155,11 @@ class Campaign:
         """`report.html` and `report.json` as the campaign stands, and by their names the figures, cards and chemiscope's file."""
         from reactal.report.companions import write_companions
         from reactal.report.html import pictures, write_report
+        from reactal.stages import report_density
         from reactal.stages.reporting import report_data
 
         data = report_data(self._workshop.bench, self.events, self._state, summary=self.summary())
-        shown = pictures(data)
+        shown = pictures(data) + report_density.pictures(self._workshop.bench, self._state)
         page, numbers = write_report(data, self.folder, shown=shown)
         return {page.name: page, numbers.name: numbers, **write_companions(data, self.folder, shown, bitmaps=bitmaps)}
 

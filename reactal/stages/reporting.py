@@ -24,7 +24,7 @@ from reactal.report.data import (
     UncertaintyPairs,
 )
 from reactal.report.shown import LineageRow, MapPoints, Stationary, Table
-from reactal.stages import report_clouds, report_path, report_validation
+from reactal.stages import report_clouds, report_density, report_path, report_validation
 from reactal.stages.bench import Bench
 from reactal.stages.forgetting import forgetting_table
 from reactal.stages.report_structures import Album
@@ -79,9 +79,13 @@ def report_data(bench: Bench, events: Sequence[Event], state: CampaignState, *, 
         map=_map(bench, state, rows, stationary=stationary, zero=zero, album=album),
         lineage=_lineage(state),
         rows_by_round=_by_round(rows),
-        tables=(*report_validation.tables(validated), *_forgetting(bench, state, validated)),
+        tables=(
+            *report_validation.tables(validated),
+            *_forgetting(bench, state, validated),
+            *report_density.tables(bench, rows),
+        ),
         goals=report_validation.goals(validated),
-        charts=report_validation.charts(validated, album),
+        charts=(*report_validation.charts(validated, album), *report_density.charts(bench, rows)),
         exhibits=exhibits,
         structures=album.shown,
     )
