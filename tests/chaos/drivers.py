@@ -133,7 +133,7 @@ def _wrong_clock(file: Path) -> dict[str, str]:
     return {
         "LD_PRELOAD": str(FAKETIME),
         "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_CACHE_DURATION": "1",  # seconds after which the file is read again
+        "FAKETIME_NO_CACHE": "1",
         "NO_FAKE_STAT": "1",  # a clock that jumps leaves the files' times, and with them all compiled modules, as they are
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
