@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from tests.chaos.services import Services, running
 from tests.store.s3_servers import credentials
 
 TRIALS = 3
+TERMINATED = 143
 
 
 class Sitting:
@@ -78,6 +80,7 @@ def chaos(folder: Path, seeds: Sequence[int], *, minutes: float | None = None, w
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # by way of all that ends servers
     options = _options()
     if options.beside > 1:
         sys.exit(_beside(options))
@@ -127,7 +130,11 @@ def _beside(options: argparse.Namespace) -> int:
         for number, count in enumerate(runs)
         if count
     ]
-    broken = [process.wait() not in (0, 1) for process in processes]
+    try:
+        broken = [process.wait() not in (0, 1) for process in processes]
+    finally:
+        for process in processes:
+            process.terminate()  # where we were told to end
     return max(_tell(options.results), int(any(broken)))
 
 
