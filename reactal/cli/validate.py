@@ -53,9 +53,12 @@ class _Work:
 
     def follow(self, otherwise: float) -> Followed:
         """`otherwise`: how long, where nothing was said."""
+        from reactal.errors import InputError
         from reactal.stages.check_dynamics import Followed
 
         usual = Followed(otherwise if self.follow_fs is None else self.follow_fs)
+        if not usual.fs and (self.temperatures or self.seeds):
+            raise InputError("--temperature and --seeds are of dynamics, and none is run here; say how long with --dynamics FS")
         return replace(usual, temperatures=self.temperatures or usual.temperatures, seeds=self.seeds or usual.seeds)
 
 
@@ -63,7 +66,7 @@ _AGAINST = "Labelled files or data sets NAME@VERSION, repeatable; barriers:FOLDE
 _LABEL = "Let a campaign's reference compute Hessians at its stationary points, or single points of a suite: new labels."
 _REFINE = "Let the reference go from the model's saddles to its own, and hold barriers against those: new labels."
 _DYNAMICS = "Length of each run of dynamics; 0: none. Default: the goal's, of files none."
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A campaign file, a model's folder or URL, or gfn2, gfn1.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A campaign file, a model's folder or URL, or gfn2, gfn1, ipea1.")]
 Against = Annotated[list[str] | None, typer.Option(help=_AGAINST)]
 Out = Annotated[Path | None, typer.Option(help="Also write everything found as JSON: tables, curves, geometries.")]
 Labelling = Annotated[bool, typer.Option("--label", help=_LABEL)]
@@ -72,7 +75,9 @@ Dynamics = Annotated[float | None, typer.Option(min=0, metavar="FS", help=_DYNAM
 Temperatures = Annotated[
     list[float] | None, typer.Option("--temperature", min=1, metavar="K", help="Of dynamics, repeatable. Default: 300 and 600.")
 ]
-Seeds = Annotated[int | None, typer.Option(min=1, help="Runs of dynamics from each start at each temperature. Default: 2.")]
+Seeds = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Runs of dynamics from each start at each temperature. Default: 2.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help=f"Exit code {MISSED} unless the verdict is met: for scripts that must stop.")
 ]
@@ -98,11 +103,12 @@ def validate(
 ) -> None:
     """What a model can be trusted with.
 
-    Errors of energies and forces overall, by element, by region and by distance to the training data; barriers; frequencies and
-    rates; dynamics; error bounds; price.
-    Goals are those of the campaign file's section `validation`. Without --label and --refine nothing is labelled anew. Of a
-    campaign, what was found is kept in its store, and `reactal report` shows it. A missed goal is a finding: the exit code
-    is 0 all the same, unless --strict is given.
+    Errors of energies and forces overall, by element, by region and by distance
+    to the training data; barriers; frequencies and rates; dynamics; error bounds;
+    price. Goals are those of the campaign file's section `validation`. Without
+    --label and --refine nothing is labelled anew. Of a campaign, what was found
+    is kept in its store, and `reactal report` shows it. A missed goal is a
+    finding: the exit code is 0 all the same, unless --strict is given.
 
     [bold]Examples[/bold]
 
@@ -252,6 +258,7 @@ def _against(
     from reactal.errors import InputError
     from reactal.stages.validate import validate_frames
 
+    follow = work.follow(0.0)
     if against[0].startswith(BARRIERS):
         if len(against) > 1:
             raise InputError("one folder of barriers at a time; run `reactal validate` once for each")
@@ -264,7 +271,6 @@ def _against(
     named = [frames.with_extra(set=np.full(len(frames), name)) for name, frames in sets]
     frames = Frames.concat(named) if len(named) > 1 else sets[0][1]
     names = ", ".join(name for name, _ in sets)
-    follow = work.follow(0.0)
     return validate_frames(subject, frames, against=names, rng=np.random.default_rng(0), progress=shown, follow=follow)
 
 

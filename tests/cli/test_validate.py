@@ -80,7 +80,10 @@ def test_a_method_is_right_about_itself_and_less_so_about_its_elder(tmp_path: Pa
     limit = ("--set", "validation.force=0.001")
     strict = [reactal(capfd, "validate", model, "--against", file, "--strict", *limit) for model in ("gfn2", "gfn1")]
     assert [answer.code for answer in strict] == [0, MISSED] and "not met" in strict[1].out
-    moved = reactal(capfd, "validate", "gfn2", "--against", file, "--dynamics", 10, "--json").json
+    hot = ("--dynamics", 10, "--temperature", 450, "--seeds", 3)
+    moved = reactal(capfd, "validate", "gfn2", "--against", file, *hot, "--json").json
+    (runs,) = (table["rows"] for table in moved["tables"] if table["name"] == "dynamics")
+    assert [row[1] for row in runs] == [450.0] * 3
     assert [outcome["name"] for outcome in moved["outcomes"]][-1] == "stability"
     assert {"energy_drift", "rdf", "vacf"} <= {curve["figure"] for curve in moved["curves"]}
     (tmp_path / "again.extxyz").write_bytes(file.read_bytes())
@@ -157,6 +160,7 @@ def test_barriers_of_a_folder_are_found_or_said_not_to_be(tmp_path: Path, capfd:
         (("gfn2",), "--against"),
         (("gfn2", "--against", "x.xyz", "--refine"), "campaign file"),
         (("gfn2", "--against", "barriers:nowhere"), "nowhere"),
+        (("gfn2", "--against", "x.xyz", "--seeds", "3"), "--dynamics FS"),
         (("gfn2", "--against", "nothing.xyz"), "nothing"),
         (("nomodel", "--against", "nothing.xyz"), "nomodel"),
         (("gfn2", "--against", "x.xyz", "--set", "validation.forze=1"), "forze"),
