@@ -21,7 +21,7 @@ class Ensemble(Calculator):
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012
 
-    def __init__(self, architecture: Architecture, *, members: int) -> None:
+    def __init__(self, architecture: Architecture, *, members: int, device: str = "cpu") -> None:
         # after our own import, which mends SchNetPack for newer torch
         from schnetpack import transform
         from schnetpack.interfaces.ase_interface import AtomsConverter
@@ -29,14 +29,14 @@ class Ensemble(Calculator):
 
         super().__init__()
         lists = transform.SkinNeighborList(transform.MatScipyNeighborList(architecture.cutoff), cutoff_skin=0.6)
-        self._converter = AtomsConverter(neighbor_list=lists, dtype=torch.float32)
+        self._converter = AtomsConverter(neighbor_list=lists, dtype=torch.float32, device=device)
         models = torch.nn.ModuleList(_model(architecture, seed) for seed in range(members))
-        self._model = NNEnsemble(models, ["energy", "forces"]).float().eval()
+        self._model = NNEnsemble(models, ["energy", "forces"]).float().eval().to(device)
 
     def calculate(self, atoms: Atoms | None = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
         super().calculate(atoms, properties, system_changes)
         means, spreads = self._model(self._converter(self.atoms))
-        forces, spread = (found["forces"].detach().double().numpy() for found in (means, spreads))
+        forces, spread = (found["forces"].detach().double().cpu().numpy() for found in (means, spreads))
         self.results = {"energy": means["energy"].item(), "forces": forces, "spread": np.linalg.norm(spread, axis=1).max()}
 
 

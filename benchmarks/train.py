@@ -34,9 +34,10 @@ from reactal.chem.convert import from_ase
 from reactal.errors import InputError
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.committee import Committee
+from reactal.potentials.device import gpus
 from reactal.training.committee import assemble, jobs, train_committee
 from reactal.training.forgetting import force_mae, forgetting_ratio
-from reactal.training.member import TrainedMember, train_member
+from reactal.training.member import TrainedMember, run_job, train_member
 from reactal.training.settings import Continual, TrainingSettings
 
 CHLOROMETHANE_AND_CHLORIDE = Structure.from_symbols(
@@ -47,6 +48,7 @@ CHLOROMETHANE_AND_CHLORIDE = Structure.from_symbols(
 ROWS = 100
 GOAL = 2.0  # times SchNetPack's structures a second
 CORES = 2
+MEMBERS_ON_GPU = 8
 PAINN = TrainingSettings(architecture=Architecture(features=64), learning_rate_first=1e-3, force_scale=1e9, validation_share=0.0)
 
 
@@ -195,6 +197,32 @@ def stream_rss(*, rows: int) -> Figure:
     return Figure("train.stream_rss_gib", value, "GiB", None, None, "<= 4", met=value <= 4, runs=1)
 
 
+def on_gpu(data: Path, *, steps: int, runs: int) -> Iterator[Figure]:
+    """Eight members as a stack against one after another, on one GPU; and from which batch on twice as many structures a step
+    gain less than a fifth in structures a second."""
+    if not gpus():
+        print("train.gpu_committee8_vs_sequential: left out, torch sees no GPU here", file=sys.stderr)
+        return
+    frames = ethanol("train", 1000, data)
+    settings = replace(PAINN, steps_first=steps, trace_from=1, compile_from=0, device="cuda:0")
+    work = jobs(frames, settings, seeds=range(MEMBERS_ON_GPU))
+    ways: list[Callable[[], object]] = [lambda: train_committee(work), lambda: [run_job(job) for job in work]]
+    for way in ways:  # traces and recordings, which later iterations find made
+        way()
+    ours, peer = rates(steps * settings.batch * MEMBERS_ON_GPU, ways, runs=runs)
+    yield versus("train.gpu_committee8_vs_sequential", "structures/s", ours, peer, at_least=5.0)
+    before = 0.0
+    for batch in (10, 20, 40, 80, 160, 320, 640):
+        one = replace(settings, batch=batch)
+        train_member(frames, one, seed=0)
+        rate = steps * batch / train_member(frames, one, seed=0).seconds
+        print(f"batches of {batch}: {rate:.0f} structures/s", file=sys.stderr)
+        if rate < 1.2 * before:
+            break
+        before, saturated = rate, batch
+    yield Figure("train.gpu_saturating_batch", saturated, "structures", round(before, 1), None, "none", met=True, runs=1)
+
+
 def figures(data: Path, *, quick: bool) -> Iterator[Figure]:
     yield from small_batches(steps=250, runs=1) if quick else small_batches(steps=500, runs=7)
     yield from rate_vs_stock(data, steps=60 if quick else 1000, runs=1 if quick else 5, machine_code=not quick)
@@ -205,6 +233,7 @@ def figures(data: Path, *, quick: bool) -> Iterator[Figure]:
         if quick
         else warm_start(data, old=1000, new=100, steps=8000, test=900)
     )
+    yield from on_gpu(data, steps=100 if quick else 1000, runs=1 if quick else 5)
     yield stream_rss(rows=20_000 if quick else 1_000_000)
 
 

@@ -40,7 +40,7 @@ def resources_of(config: CampaignConfig) -> LabelingResources:
 
 def labeling_resources(section: Resources) -> LabelingResources:
     """A section of resources likewise."""
-    given = section.model_dump()
+    given = section.model_dump(exclude={"device"})
     rules = tuple(SizeRule(**rule) for rule in given.pop("by_size"))
     classes = tuple(SlotKind(**kind) for kind in given.pop("classes"))
     return LabelingResources(**given, classes=classes, by_size=rules)

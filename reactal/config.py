@@ -99,6 +99,7 @@ _NOT_SCIENCE = frozenset(
     {"schema", "name", "store", "single_writer", "resources", "cluster", "tracking", "monitoring"}
     | {"budget", "breaker", "validation"}
     | {"verification.legs", "training.checkpoint_steps", "training.trainer.profiler", "training.trainer.detect_anomaly"}
+    | {"training.trainer.callbacks"}
 )
 
 

@@ -50,6 +50,7 @@ class Setting:
     single_writer: bool = False
     psi4: str | None = None
     scratch: str | None = None
+    device: str = "auto"
 
 
 class _Unfit(Exception):
@@ -80,7 +81,11 @@ def _checks(setting: Setting) -> tuple[_Check, ...]:
         _Check("mlflow", lambda: _version("mlflow"), SETUP_MEND),
         _Check("cores", _cores, SETUP_MEND),
         _Check("memory", _memory, "close other programs, or label with fewer slots (resources.slots)"),
-        _Check("gpu", _gpu, "remove .venv and `make setup` again, or update the NVIDIA driver"),
+        _Check(
+            "gpu",
+            lambda: _gpu(setting.device),
+            "write resources.device: cpu; or `make setup` with a torch for this GPU and its driver",
+        ),
         _Check("scratch", lambda: _scratch(setting.scratch), "free space there, or set resources.scratch to another disk"),
         _Check("store", lambda: _store(setting), "choose another store in the campaign file (`store:`), or free space"),
     )
@@ -136,14 +141,22 @@ def _memory() -> str:
     return f"{total:.1f} GiB"
 
 
-def _gpu() -> str:
+def _gpu(wish: str) -> str:
+    """What there is, and what networks train and compute on."""
     import torch
 
-    if torch.cuda.is_available():
-        return ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
-    if shutil.which("nvidia-smi"):
-        raise _Unfit(f"there is an NVIDIA driver, but torch {torch.__version__} cannot use it: training runs on the CPU")
-    return "none; training runs on the CPU"
+    from reactal.potentials.device import device_of, gpus
+
+    if wish == "cpu":
+        return "not asked for (resources.device: cpu); networks train and compute on the CPU"
+    device = device_of(wish)  # refuses what is not there
+    if not gpus():
+        if torch.cuda.is_available() or shutil.which("nvidia-smi"):
+            raise _Unfit(f"there is an NVIDIA GPU, but torch {torch.__version__} cannot use it: networks compute on the CPU")
+        return "none; networks train and compute on the CPU"
+    there = [torch.cuda.get_device_properties(place) for place in range(gpus())]
+    named = ", ".join(f"cuda:{place} {one.name} ({one.total_memory / 2**30:.0f} GiB)" for place, one in enumerate(there))
+    return f"{named}; networks train and compute on {device} (resources.device: {wish})"
 
 
 def _scratch(configured: str | None) -> str:

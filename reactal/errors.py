@@ -9,6 +9,7 @@ __all__ = [
     "CredentialsRejected",
     "DamagedObject",
     "DamagedPotential",
+    "DeviceUnavailable",
     "DriverConflict",
     "ImpossibleMultiplicity",
     "InputError",
@@ -16,6 +17,7 @@ __all__ = [
     "MismatchedEnds",
     "NonFinite",
     "ObjectNotFound",
+    "OutOfDeviceMemory",
     "ReactalError",
     "SchedulerLost",
     "ScienceChanged",
@@ -127,6 +129,14 @@ class LabelerUnavailable(ReactalError):
 
 class SchedulerLost(ReactalError):
     """The Dask cluster that carried the work no longer answers."""
+
+
+class DeviceUnavailable(InputError):
+    """The GPU that was asked for is not on this machine, or torch cannot use it."""
+
+
+class OutOfDeviceMemory(ReactalError):
+    """A GPU has no memory for the smallest part of the work."""
 
 
 class DamagedPotential(InputError):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Training"]
+__all__ = ["Callback", "Precision", "Training"]
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -14,13 +14,20 @@ Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
+Precision = Literal["32-true", "tf32", "bf16-mixed", "64-true"]
+Callback = Literal["progress_bar", "gradient_norm", "peak_memory"]
+
+
 class Trainer(BaseModel):
-    """Of Lightning's Trainer, what changes no number."""
+    """Of Lightning's Trainer; all but the precision changes no number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     profiler: Literal["none", "simple"]
     detect_anomaly: bool
+    # neither is written where it is not set, so that files of campaigns without them stay what they were
+    precision: Precision = Field(default="32-true", exclude_if=lambda value: value == "32-true")
+    callbacks: tuple[Callback, ...] = Field(default=(), exclude_if=lambda value: not value)
 
 
 class Training(BaseModel):
@@ -47,7 +54,7 @@ class Training(BaseModel):
     energy_limit: Positive
     checkpoint_steps: Annotated[int, Field(ge=0)]
     processes: Count
-    stacked: bool
+    stacked: Literal[True, False, "never"]
     compile_from: Annotated[int, Field(ge=0)]
     buckets: Annotated[int, Field(ge=0, le=16)]
     stream_from: Count

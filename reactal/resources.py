@@ -1,4 +1,5 @@
-"""The campaign file's section of resources: what labels may use. Nothing in it changes a number."""
+"""The campaign file's section of resources: what labels may use, and where networks compute. Nothing in it changes a number but
+by rounding."""
 
 from __future__ import annotations
 
@@ -59,6 +60,10 @@ class Resources(BaseModel):
     growth_mib: Count
     psi4: str | None
     scratch: str | None
+    # not written where it is not set, so that files of campaigns without it stay what they were
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
+        default="auto", exclude_if=lambda value: value == "auto"
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

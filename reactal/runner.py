@@ -93,11 +93,10 @@ class Campaign:
     def potential(self) -> Any:
         """The newest committee as an ASE calculator."""
         from reactal.potentials.calculator import calculator_of
-        from reactal.potentials.export import load_committee
 
         if self._state.trained is None:
             raise InputError(f"campaign {self.config.name} has no model yet; run it first")
-        return calculator_of(load_committee(self._workshop.bench.models.get(self._state.trained.model)))
+        return calculator_of(self._workshop.bench.committee(self._state.trained.model))
 
     # -- going on ----------------------------------------------------------------------------------------------------
 

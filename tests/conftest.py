@@ -38,7 +38,7 @@ def _rank(path: Path) -> int:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip by name where a program is missing on a user's machine."""
-    for marker, missing in (("psi4", missing_psi4), ("browser", missing_browser)):
+    for marker, missing in (("psi4", missing_psi4), ("browser", missing_browser), ("gpu", missing_gpu)):
         if item.get_closest_marker(marker) and (reason := missing()):
             pytest.skip(reason)
 
@@ -62,10 +62,19 @@ def missing_browser() -> str | None:
     return f"{' and '.join(missing)} not on PATH: apt-get install chromium chromium-driver" if missing else None
 
 
+def missing_gpu() -> str | None:
+    """Why tests marked `gpu` cannot run; None where they can."""
+    from reactal.potentials.device import gpus
+
+    return None if gpus() else "no NVIDIA GPU that torch can use"
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where nothing may skip, a skipped test counts as failed."""
-    return _no_skip_in_ci((yield))
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where nothing may skip, a skipped test counts as failed; but a GPU is no program that could have been installed."""
+    report = yield
+    without_gpu = item.get_closest_marker("gpu") is not None and missing_gpu() is not None
+    return report if without_gpu else _no_skip_in_ci(report)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -46,6 +46,12 @@ def test_broken_installation_is_a_finding_too(monkeypatch: pytest.MonkeyPatch) -
     assert (finding.ok, finding.detail) == (False, "OSError: libmlflow.so: cannot open shared object file")
 
 
+def test_what_networks_compute_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert findings(Setting(device="cpu"), monkeypatch, "gpu")["gpu"].detail.endswith("networks train and compute on the CPU")
+    finding = findings(Setting(device="cuda:99"), monkeypatch, "gpu")["gpu"]
+    assert (finding.ok, finding.detail.startswith("device cuda:99: ")) == (False, True)
+
+
 def test_store_folder_that_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     finding = findings(Setting(store=f"file://{tmp_path}/file/store"), monkeypatch, "store")["store"]

@@ -58,5 +58,9 @@ def _setting(campaign: Path | None) -> Setting | None:
 
     config = load_config(campaign)
     return Setting(
-        store=config.store, single_writer=config.single_writer, psi4=config.resources.psi4, scratch=config.resources.scratch
+        store=config.store,
+        single_writer=config.single_writer,
+        psi4=config.resources.psi4,
+        scratch=config.resources.scratch,
+        device=config.resources.device,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from reactal.cli.output import JsonOption, announce, emit, say
+from reactal.cli.potentials import AUTO, DeviceOption, of_campaign
 
 if TYPE_CHECKING:
     from reactal.chem import Frames
@@ -76,6 +77,7 @@ def explore(
     trust: Trust = None,
     keep_bonds: KeepBonds = False,
     max_separation: MaxSeparation = 6.0,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Candidates from dynamics on a model, many replicas at once.
@@ -92,7 +94,7 @@ def explore(
     from reactal.exploration.guards import Guards
     from reactal.exploration.swarms import SwarmSettings
 
-    committee, calibrated = _opened(model)
+    committee, calibrated = _opened(model, device)
     limit = calibrated if trust is None else trust
     guards = Guards(trust=limit, cap=max(CAP, 2 * limit), bonds=keep_bonds, separation=max_separation)
     settings = SwarmSettings(
@@ -160,17 +162,17 @@ def _tell(
         raise typer.Exit(1)
 
 
-def _opened(model: str) -> tuple[Committee, float]:
+def _opened(model: str, device: str | None) -> tuple[Committee, float]:
     """The committee, and the disagreement (eV/angstrom) up to which it is trusted."""
     if model.endswith((".yaml", ".yml")):
         from reactal.runner import Campaign
 
-        with Campaign(model) as driver:
+        with Campaign(model, settings=of_campaign(device)) as driver:
             calibrated = driver.state.calibrated
             return driver.potential.potential, calibrated.trust if calibrated else UNCALIBRATED_TRUST
     from reactal.potentials.export import read_committee
 
-    committee = read_committee(model)
+    committee = read_committee(model, device=device or AUTO)
     factor = (committee.about.get("calibration") or {}).get("factor")
     return committee, 1.0 / factor if factor else UNCALIBRATED_TRUST
 

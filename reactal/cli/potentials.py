@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from reactal.errors import InputError
 
 if TYPE_CHECKING:
     from reactal.potentials.base import Potential
 
-__all__ = ["MODEL_HELP", "open_potential", "state_of_model"]
+__all__ = ["AUTO", "MODEL_HELP", "DeviceOption", "of_campaign", "open_potential", "state_of_model"]
+
+AUTO = "auto"
+DeviceOption = Annotated[
+    str | None, typer.Option(help="Where networks compute: auto (an NVIDIA GPU where there is one), cpu, cuda or cuda:1.")
+]
 
 MODEL_HELP = "Folder or URL of a model; a campaign file; or gfn2, gfn1 for GFN-xTB itself."
 
@@ -26,11 +33,16 @@ def open_potential(name: str) -> Potential:
         from reactal.runner import Campaign
 
         with Campaign(name) as driver:
-            of_campaign: Potential = driver.potential.potential
-            return of_campaign
+            newest: Potential = driver.potential.potential
+            return newest
     from reactal.potentials.export import read_committee
 
-    return read_committee(name)
+    return read_committee(name, device=AUTO)
+
+
+def of_campaign(device: str | None) -> list[str]:
+    """The option as a setting of a campaign file, which has its own where the option is not given."""
+    return [] if device is None else [f"resources.device={device}"]
 
 
 def state_of_model(potential: Potential, charge: int | None, multiplicity: int | None) -> dict[str, Any]:

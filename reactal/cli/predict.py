@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 import typer
 
 from reactal.cli.output import JsonOption, console, emit, say
+from reactal.cli.potentials import AUTO, DeviceOption, of_campaign
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +50,7 @@ def predict(
     charge: Annotated[int | None, typer.Option(help="Total charge; without it the file's own, else the model's.")] = None,
     multiplicity: Annotated[int | None, typer.Option(help="Spin multiplicity; likewise.")] = None,
     labelled: Annotated[Path | None, typer.Option(help="Labelled structures: adds how far from them a prediction is.")] = None,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Energies, forces, and whether they can be trusted.
@@ -66,7 +68,7 @@ def predict(
     from reactal.cli.stores import require_folder
 
     require_folder(out)
-    committee, trust = _opened(model, force_error)
+    committee, trust = _opened(model, force_error, device)
     about = committee.about
     charge = about.get("charge") if charge is None and "charge" in about else charge
     multiplicity = about.get("multiplicity") if multiplicity is None and "multiplicity" in about else multiplicity
@@ -156,18 +158,18 @@ def _listed(geometries: Frames, energy: Floats, forces: Floats, columns: Mapping
     }
 
 
-def _opened(model: str, force_error: float) -> tuple[Committee, _Trust]:
+def _opened(model: str, force_error: float, device: str | None) -> tuple[Committee, _Trust]:
     if model.endswith((".yaml", ".yml")):
         from reactal.runner import Campaign
 
-        with Campaign(model) as driver:
+        with Campaign(model, settings=of_campaign(device)) as driver:
             committee: Committee = driver.potential.potential
             calibrated = driver.state.calibrated
         factor = calibrated.factor if calibrated else None
         return committee, _trust(factor, calibrated.target_coverage if calibrated else None, force_error)
     from reactal.potentials.export import read_committee
 
-    committee = read_committee(model)
+    committee = read_committee(model, device=device or AUTO)
     known = committee.about.get("calibration") or {}
     return committee, _trust(known.get("factor"), known.get("coverage"), force_error)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 import typer
 
 from reactal.cli.output import JsonOption, emit, say
+from reactal.cli.potentials import AUTO, DeviceOption
 from reactal.cli.stores import DEFAULT_STORE, StoreOption
 from reactal.errors import InputError
 
@@ -51,6 +52,7 @@ def train(
     campaign: Annotated[Path | None, typer.Option(help="Take model and training settings from this campaign file.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Every random number follows from it.")] = 0,
     store: StoreOption = DEFAULT_STORE,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train a committee on labelled geometries.
@@ -74,18 +76,19 @@ def train(
     source = learnt_from(dataset, store, hold_out=hold_out, seed=seed, stream_from=_stream_from(campaign), beside=out)
     used, kept_out = source.frames, source.kept_out
 
+    from reactal.potentials.device import device_of
     from reactal.potentials.export import write_committee  # these load torch, which a mistake above need not wait for
     from reactal.potentials.known_states import as_about
     from reactal.training.committee import assemble
 
-    settings, warm, start = _plan(used, campaign, _Wish(members, committee, steps, start, transfer))
+    settings, warm, start = _plan(used, campaign, _Wish(members, committee, steps, start, transfer, device))
     settings = replace(settings, checkpoint_steps=checkpoints)
     kept = out / CHECKPOINTS if checkpoints else None
     with source.taught(settings) as rows:
         trained = _train(rows, settings, warm, networks=_networks(settings, members), seed=seed, kept=kept)
     about = {"dataset": dataset, "rows": source.rows, "seed": seed, **({"start_from": start} if start else {})}
     about |= as_about(used, before=_known_before(start) if settings.architecture.states else ())
-    errors = _errors(assemble(trained), kept_out)
+    errors = _errors(assemble(trained).on(device_of(settings.device)), kept_out)
     write_committee(out, assemble(trained, **about, **errors))
     if kept is not None:
         rmtree(kept)
@@ -122,18 +125,23 @@ class _Wish:
     steps: int | None
     start: str | None
     transfer: str | None
+    device: str | None
 
 
 def _plan(frames: Frames, campaign: Path | None, wish: _Wish) -> tuple[TrainingSettings, list[bytes], str | None]:
     """How to train, the weights to start from, and the model they are of."""
+    from reactal.potentials.device import device_of
     from reactal.potentials.export import read_committee
     from reactal.training.settings import TRANSFERS, TrainingSettings
     from reactal.training.transfer import starts_from
 
-    settings, start, model = TrainingSettings(), wish.start, None
+    settings, start, model = TrainingSettings(device=AUTO), wish.start, None
     if campaign is not None:
         settings, named = settings_of_campaign(campaign, frames)
         start = start or named
+    if wish.device is not None:
+        settings = replace(settings, device=wish.device)
+    device_of(settings.device)  # refuses before anything is trained
     if start is not None:
         model = read_committee(start)
         if campaign is None:
@@ -200,7 +208,7 @@ def _train(
     """One after another. What they kept stays until the model is written: those that were through then are not trained again."""
     from reactal.cli.progress import progress
     from reactal.training.checkpoint import CheckpointPlace
-    from reactal.training.committee import jobs, train_committee
+    from reactal.training.committee import jobs, stacks, train_committee
     from reactal.training.member import run_job
     from reactal.training.seeds import derive_seed
 
@@ -210,7 +218,7 @@ def _train(
     trained = []
     with progress() as shown:
         shown.begin("train", total=networks)
-        if settings.stacked:
+        if stacks(work):
             trained, work = train_committee(work), []
         for job in work:
             trained.append(run_job(job))

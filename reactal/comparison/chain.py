@@ -110,7 +110,7 @@ class _Work:
         asked = Question(
             pool=_without_labels(pool[shown]),
             dataset=pool[before],
-            committee=_committee(last),
+            committee=_committee(last, self._plan.settings.device),
             count=count,
             at=Round(spent=(number - 1) / self._plan.budget.rounds, yields=_yields(records)),
             rng=rng,
@@ -135,7 +135,7 @@ class _Work:
             round=number,
             labels=len(rows),
             picked=tuple(picked.tolist()),
-            errors=errors_of(_committee(weights), test),
+            errors=errors_of(_committee(weights, self._plan.settings.device), test),
             held_out=_mean([member.best.force_mae for member in members]),
             train_seconds=took,
             choose_seconds=0.0,
@@ -148,11 +148,13 @@ class _Work:
         return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
 
 
-def _committee(weights: Sequence[bytes]) -> Committee:
+def _committee(weights: Sequence[bytes], device: str) -> Committee:
     from reactal.potentials.committee import Committee
+    from reactal.potentials.device import device_of
     from reactal.potentials.weights import Member
 
-    return Committee.of([Member.from_bytes(data, name=f"member {number}") for number, data in enumerate(weights)])
+    members = [Member.from_bytes(data, name=f"member {number}") for number, data in enumerate(weights)]
+    return Committee.of(members).on(device_of(device))
 
 
 def _without_labels(frames: Frames) -> Frames:

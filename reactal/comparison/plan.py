@@ -65,7 +65,8 @@ class Plan:
 
     def digest(self, pool: Frames, test: Frames) -> str:
         """Of what decides a round's numbers: neither strategies nor seeds, more of which can be added later."""
-        plain, settings = TrainingSettings(), replace(self.settings, checkpoint_steps=0, threads=1)
+        plain = TrainingSettings()
+        settings = replace(self.settings, checkpoint_steps=0, threads=1, device=plain.device)
         parts = {
             "version": 1,
             "pool": rows_digest(pool, 0, len(pool)),

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from reactal.chem import Frames
+from reactal.potentials.device import sent
 
-__all__ = ["AtomBatch", "Pairs", "chunks", "collate", "pairs_of"]
+__all__ = ["PAIRS_ON_GPU", "PAIRS_PER_CHUNK", "AtomBatch", "Pairs", "chunks", "collate", "pairs_of"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 ALL_PAIRS_UP_TO = 32  # atoms; below, listing every pair is cheaper than searching, and the cutoff function zeroes the rest
 PAIRS_PER_CHUNK = 8_000  # about a gigabyte of activations at 32 features in float64
+PAIRS_ON_GPU = 64_000  # to begin with: launching takes as long for little as for much
 
 
 @final
@@ -52,6 +54,14 @@ class AtomBatch:
         # index_select: its backward is one index_add, where indexing's sorts
         difference = self.positions.index_select(0, self.second) - self.positions.index_select(0, self.first)
         return difference if self.shift is None else difference + self.shift
+
+    def to(self, device: torch.device) -> AtomBatch:
+        """The same on that device; itself where it is there."""
+        if self.positions.device == device:
+            return self
+        names = ("numbers", "positions", "owner", "first", "second", "shift", "states")
+        there: dict[str, Any] = {name: sent(tensor, device) for name in names if (tensor := getattr(self, name)) is not None}
+        return replace(self, **there)
 
 
 @lru_cache(maxsize=64)

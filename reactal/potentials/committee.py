@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
@@ -15,10 +16,12 @@ from reactal.errors import ConfigError
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.base import Prediction
 from reactal.potentials.baseline import Baseline
-from reactal.potentials.batch import AtomBatch, chunks, collate
+from reactal.potentials.batch import PAIRS_ON_GPU, PAIRS_PER_CHUNK, AtomBatch, chunks, collate
+from reactal.potentials.device import CPU
 from reactal.potentials.evaluation import eager, energies_and_slopes
 from reactal.potentials.evidence import doubt
 from reactal.potentials.known_states import refuse_unknown_states
+from reactal.potentials.portions import Portions
 from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
 from reactal.potentials.schnetpack import EnergyNetwork
@@ -39,7 +42,8 @@ class Committee:
     The heads of a network count as members. `about` is provenance in plain JSON values (theory, campaign, iteration, dataset):
     carried along; only charges and multiplicities that it names matter, as others are refused. `folds` are those of `Member`, a
     network each, for training further.
-    Evaluation is in float64 by default: saddle searches and finite differences need smooth forces.
+    Evaluation is in float64 by default: saddle searches and finite differences need smooth forces. The networks compute on the
+    `device`; prior, baseline and all sums are the CPU's.
     """
 
     networks: tuple[EnergyNetwork, ...]
@@ -49,6 +53,8 @@ class Committee:
     folds: tuple[int, ...] = ()
     dtype: torch.dtype = torch.float64
     baseline: Baseline | None = None
+    device: torch.device = CPU
+    portions: Portions = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.networks:
@@ -56,7 +62,8 @@ class Committee:
         if any(network.architecture != self.architecture for network in self.networks):
             raise ConfigError("all members of a committee must have the same architecture")
         for network in self.networks:
-            network.to(self.dtype).eval().requires_grad_(False)
+            network.to(self.device, self.dtype).eval().requires_grad_(False)
+        object.__setattr__(self, "portions", Portions(self.device, on_cpu=PAIRS_PER_CHUNK, on_gpu=PAIRS_ON_GPU))
 
     @classmethod
     def of(cls, members: Sequence[Member], **about: Any) -> Committee:
@@ -68,6 +75,10 @@ class Committee:
         folds = tuple(member.fold for member in members)
         first = members[0]
         return cls(tuple(m.network for m in members), first.references, first.prior, about, folds, baseline=first.baseline)
+
+    def on(self, device: torch.device) -> Committee:
+        """The same committee, computed there."""
+        return self if device == self.device else replace(self, networks=copy.deepcopy(self.networks), device=device)
 
     def members(self) -> tuple[Member, ...]:
         folds = self.folds or (0,) * len(self.networks)
@@ -108,33 +119,39 @@ class Committee:
         forces (A,) eV²/angstrom²."""
         constant = self.references.sum(frames)
         refuse_unknown_states(frames, self.about)
-        energies = np.zeros((len(self), len(frames)))
-        forces = np.zeros((len(self), len(frames.numbers), 3))
-        doubts = np.zeros(len(frames)), np.zeros(len(frames.numbers))
-        for run in chunks(frames):
-            atoms = slice(int(frames.offsets[run.start]), int(frames.offsets[run.stop]))
-            part = frames if run == slice(0, len(frames)) else frames[run]
-            energies[:, run], forces[:, atoms], (doubts[0][run], doubts[1][atoms]) = self._evaluate(part)
+        energies, forces, doubts = self.portions.fitted(lambda pairs: self._in_chunks(frames, pairs))
         if self.baseline is not None:
             cheap = self.baseline.predict(frames)
             return energies + constant + cheap.energy, forces + cheap.forces, doubts
         return energies + constant, forces, doubts
 
+    def _in_chunks(self, frames: Frames, pairs: int) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
+        """What networks and prior say, of so many pairs at once."""
+        energies = np.zeros((len(self), len(frames)))
+        forces = np.zeros((len(self), len(frames.numbers), 3))
+        doubts = np.zeros(len(frames)), np.zeros(len(frames.numbers))
+        for run in chunks(frames, pairs=pairs):
+            atoms = slice(int(frames.offsets[run.start]), int(frames.offsets[run.stop]))
+            part = frames if run == slice(0, len(frames)) else frames[run]
+            energies[:, run], forces[:, atoms], (doubts[0][run], doubts[1][atoms]) = self._evaluate(part)
+        return energies, forces, doubts
+
     def _evaluate(self, frames: Frames) -> tuple[Floats, Floats, tuple[Floats | float, Floats | float]]:
         batch = collate(frames, self.architecture.cutoff, dtype=self.dtype)
         small = len(batch.first) < PAIRS_FOR_THREADS
         with torch_threads(1 if small else torch.get_num_threads()):
-            answers = [energies_and_slopes(network, batch) for network in self.networks]
+            there = batch.to(self.device)
+            answers = [energies_and_slopes(network, there) for network in self.networks]
             energy, slope = (part.detach().double().numpy() for part in eager(self.prior.energy, batch))
-        energies = np.concatenate([answer[0].double().numpy() for answer in answers])
-        slopes = np.concatenate([answer[1].double().numpy() for answer in answers])
-        return energies + energy, -(slopes + slope), self._doubts([answer[2] for answer in answers if len(answer) > 2], batch)
+        energies = np.concatenate([answer[0].double().cpu().numpy() for answer in answers])
+        slopes = np.concatenate([answer[1].double().cpu().numpy() for answer in answers])
+        return energies + energy, -(slopes + slope), self._doubts([answer[2] for answer in answers if len(answer) > 2], there)
 
     def _doubts(self, asides: Sequence[torch.Tensor], batch: AtomBatch) -> tuple[Floats | float, Floats | float]:
         if not asides:
             return 0.0, 0.0
         energy, forces = zip(*(doubt(aside.double(), batch) for aside in asides), strict=True)
-        return torch.stack(energy).mean(0).numpy(), torch.stack(forces).mean(0).numpy()
+        return torch.stack(energy).mean(0).cpu().numpy(), torch.stack(forces).mean(0).cpu().numpy()
 
     def hessian(self, structure: Structure, *, step: float = 3e-4) -> Floats:
         """Second derivatives (3N, 3N) eV/angstrom^2 of the mean energy: central differences (step in angstrom), one batch."""

@@ -19,6 +19,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from reactal.potentials.architecture import Architecture, Kind
 from reactal.potentials.batch import AtomBatch
+from reactal.potentials.replay import Replay, replayed
 from reactal.potentials.schnetpack import EnergyNetwork
 
 __all__ = ["REPLAYED", "answer", "each_head", "eager", "energies_and_slopes", "traced"]
@@ -30,7 +31,7 @@ Shape = tuple[int, int, int]  # structures, atoms, pairs
 REPLAYED: tuple[Kind, ...] = ("painn", "schnet", "so3net")
 WORTH_TRACING = 50  # times that a shape was asked for: a trace takes as long as some hundred evaluations
 
-_asked: Counter[tuple[Architecture, torch.dtype, Shape]] = Counter()
+_asked: Counter[tuple[Architecture, torch.dtype, torch.device, Shape]] = Counter()
 
 
 def energies_and_slopes(network: EnergyNetwork, batch: AtomBatch) -> Answer:
@@ -39,7 +40,7 @@ def energies_and_slopes(network: EnergyNetwork, batch: AtomBatch) -> Answer:
     if batch.shift is not None or network.architecture.kind not in REPLAYED:
         return answer(network, batch, network.architecture)
     shape = (batch.structures, len(batch.numbers), len(batch.first))
-    kind = (network.architecture, batch.positions.dtype, shape)
+    kind = (network.architecture, batch.positions.dtype, batch.positions.device, shape)
     _asked[kind] += 1
     if _asked[kind] <= WORTH_TRACING:
         return answer(network, batch, network.architecture)
@@ -59,9 +60,9 @@ def answer(model: Model, batch: AtomBatch, architecture: Architecture) -> Answer
 def traced(network: EnergyNetwork, batch: AtomBatch) -> Answer:
     """As `answer`; batches without periodic images only."""
     shape = (batch.structures, len(batch.numbers), len(batch.first))
-    replay = _trace(network.architecture, batch.positions.dtype, shape)
+    replay = _trace(network.architecture, batch.positions.dtype, batch.positions.device, shape)
     with torch.no_grad():
-        return replay(*network.parameters(), *_flat(batch, network.architecture))
+        return tuple(replay(*network.parameters(), *_flat(batch, network.architecture)))
 
 
 def _flat(batch: AtomBatch, architecture: Architecture) -> tuple[torch.Tensor, ...]:
@@ -92,9 +93,9 @@ def each_head(model: Model, batch: AtomBatch, *, heads: int) -> EnergyAndSlope:
 
 
 @lru_cache(maxsize=16)
-def _trace(architecture: Architecture, dtype: torch.dtype, shape: Shape) -> Callable[..., Answer]:
+def _trace(architecture: Architecture, dtype: torch.dtype, device: torch.device, shape: Shape) -> Replay:
     """Of no network in particular: the weights are arguments, so that members and iterations share it."""
-    network = EnergyNetwork(architecture).to(dtype).requires_grad_(False)
+    network = EnergyNetwork(architecture).to(device, dtype).requires_grad_(False)
     names = [name for name, _ in network.named_parameters()]
     structures, atoms, pairs = shape
 
@@ -107,16 +108,15 @@ def _trace(architecture: Architecture, dtype: torch.dtype, shape: Shape) -> Call
             architecture,
         )
 
-    count = torch.zeros(atoms, dtype=torch.int64)
+    count = torch.zeros(atoms, dtype=torch.int64, device=device)
     # atom 0 and atom 1 make every pair: an example that can be evaluated
-    pair = (torch.full((pairs,), i) for i in range(2))
-    states = (torch.zeros(structures, 2, dtype=torch.int64),) if architecture.states else ()
-    example = (torch.rand(atoms, 3, dtype=dtype), count + 1, count, *pair, *states)
+    pair = (torch.full((pairs,), i, device=device) for i in range(2))
+    states = (torch.zeros(structures, 2, dtype=torch.int64, device=device),) if architecture.states else ()
+    example = (torch.rand(atoms, 3, dtype=dtype, device=device), count + 1, count, *pair, *states)
     weights = tuple(p.detach().clone() for p in network.parameters())
     graph = _with_whole_layers(make_fx(evaluate)(*weights, *example))
     plain = (*weights, example[0].detach(), *example[1:])
-    replay: Callable[..., Answer] = torch.jit.freeze(torch.jit.trace(graph, plain, check_trace=False).eval())
-    return replay
+    return replayed(graph, plain)
 
 
 def _with_whole_layers(graph: GraphModule) -> GraphModule:

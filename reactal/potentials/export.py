@@ -9,6 +9,7 @@ from pathlib import Path
 from reactal.chem.elements import SYMBOLS
 from reactal.errors import DamagedPotential, InputError
 from reactal.potentials.committee import Committee
+from reactal.potentials.device import device_of
 from reactal.potentials.registered import REGISTRY, fetch_registered
 from reactal.potentials.weights import Member
 
@@ -36,8 +37,8 @@ def save_committee(committee: Committee) -> dict[str, bytes]:
     return {INDEX: json.dumps(index, indent=1, sort_keys=True).encode(), **blobs}
 
 
-def load_committee(blobs: Mapping[str, bytes], *, name: str = "the model") -> Committee:
-    """The inverse of `save_committee`; `DamagedPotential` names what cannot be read."""
+def load_committee(blobs: Mapping[str, bytes], *, name: str = "the model", device: str = "cpu") -> Committee:
+    """The inverse of `save_committee`, computed on the device (`device_of`); `DamagedPotential` names what cannot be read."""
     try:
         index = json.loads(blobs[INDEX])
         schema, names, about = index["schema"], index["members"], index["about"]
@@ -48,7 +49,8 @@ def load_committee(blobs: Mapping[str, bytes], *, name: str = "the model") -> Co
     missing = [file for file in names if file not in blobs]
     if missing:
         raise DamagedPotential(f"{name} lacks {', '.join(missing)}; fetch it again")
-    return Committee.of([Member.from_bytes(blobs[file], name=f"{name}/{file}") for file in names], **about)
+    members = [Member.from_bytes(blobs[file], name=f"{name}/{file}") for file in names]
+    return Committee.of(members, **about).on(device_of(device))
 
 
 def write_committee(folder: str | Path, committee: Committee) -> Path:
@@ -64,26 +66,26 @@ def write_committee(folder: str | Path, committee: Committee) -> Path:
     return place
 
 
-def read_committee(where: str | Path) -> Committee:
+def read_committee(where: str | Path, *, device: str = "cpu") -> Committee:
     """From a folder, from its model.json, from a model's URL in a store (`model` in a campaign's --json), or from the registry
-    of MLflow (`models:/sn2@champion`)."""
+    of MLflow (`models:/sn2@champion`). It is computed on the device, as `device_of` knows them."""
     if isinstance(where, str) and where.startswith(REGISTRY):
-        return load_committee(fetch_registered(where), name=where)
+        return load_committee(fetch_registered(where), name=where, device=device)
     if isinstance(where, str) and "://" in where:
-        return _read_remote(where)
+        return _read_remote(where, device)
     place = Path(where)
     place = place.parent if place.name == INDEX else place
     if not (place / INDEX).is_file():
         raise InputError(f"there is no model in {place}: it has no {INDEX}; give the folder that `reactal train` wrote")
     files = [place / INDEX, *sorted(place.glob("*.safetensors"))]
-    return load_committee({file.name: file.read_bytes() for file in files}, name=str(place))
+    return load_committee({file.name: file.read_bytes() for file in files}, name=str(place), device=device)
 
 
-def _read_remote(url: str) -> Committee:
+def _read_remote(url: str, device: str) -> Committee:
     from reactal.store.opening import open_store
 
     store = open_store(url, single_writer=True)  # nothing is written
     names = [name for name in store.list("") if "/" not in name]
     if INDEX not in names:
         raise InputError(f"there is no model at {url}: it has no {INDEX}; `reactal status CAMPAIGN --json` names the model's URL")
-    return load_committee({name: store.get(name) for name in names}, name=url)
+    return load_committee({name: store.get(name) for name in names}, name=url, device=device)

@@ -41,7 +41,7 @@ class Familiarity(nn.Module):
         centres = centres.index_add(0, numbers, known) / count[:, None]
         off = known - centres[numbers]
         covariance = off.T @ off / len(off)
-        ridge = RIDGE * covariance.diagonal().mean().clamp_min(1e-12) * torch.eye(len(covariance), dtype=known.dtype)
+        ridge = RIDGE * covariance.diagonal().mean().clamp_min(1e-12) * torch.eye(len(covariance)).to(known)
         values, vectors = torch.linalg.eigh(covariance + ridge)
         whitening = vectors / values.sqrt()
         usual = torch.quantile((off @ whitening).square().sum(1), USUAL).clamp_min(1e-12)

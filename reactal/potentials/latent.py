@@ -25,9 +25,13 @@ def latent_features(committee: Committee, frames: Frames) -> Singles:
 
     They do not change under translation, rotation, reflection and the exchange of like atoms.
     """
+    return committee.portions.fitted(lambda pairs: _in_chunks(committee, frames, pairs))
+
+
+def _in_chunks(committee: Committee, frames: Frames, pairs: int) -> Singles:
     parts: list[Singles] = []
-    for run in chunks(frames):
-        batch = collate(frames[run], committee.architecture.cutoff, dtype=committee.dtype)
+    for run in chunks(frames, pairs=pairs):
+        batch = collate(frames[run], committee.architecture.cutoff, dtype=committee.dtype).to(committee.device)
         parts.append(np.concatenate([_summed(network, batch) for network in committee.networks], axis=1))
     return np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
 
@@ -45,4 +49,4 @@ def _summed(network: EnergyNetwork, batch: AtomBatch) -> Singles:
             watch.remove()
     hidden = torch.cat(seen, dim=1)  # (A, heads * H)
     total = hidden.new_zeros(batch.structures, hidden.shape[1]).index_add(0, batch.owner, hidden)
-    return np.asarray(total.float().numpy())
+    return np.asarray(total.float().cpu().numpy())

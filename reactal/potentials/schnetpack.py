@@ -34,6 +34,9 @@ def _representation(architecture: Architecture) -> nn.Module:
     built: nn.Module = kind(architecture.features, architecture.interactions, radial_basis=radial, cutoff_fn=cutoff, **more)
     if architecture.kind == "so3net":
         built.sphharm = SphericalHarmonics()
+        for part in built.modules():  # a plain attribute of SchNetPack's gates, which would stay on the CPU
+            if "lidx" in vars(part):
+                part.register_buffer("lidx", vars(part).pop("lidx"), persistent=False)
     return built
 
 
@@ -81,13 +84,13 @@ class EnergyNetwork(nn.Module):
         energies = self._energies(features, batch, every_head=every_head)
         if not with_aside or self.aside is None:
             return energies
-        aside = self.aside(features.detach())
+        aside = _single(self.aside(features.detach()))
         if self.familiarity is not None:
             aside = torch.cat([aside, self.familiarity(features.detach(), batch.numbers)[:, None]], dim=1)
         return energies, aside
 
     def _energies(self, features: torch.Tensor, batch: AtomBatch, *, every_head: bool) -> torch.Tensor:
-        said = self._said(features)
+        said = _single(self._said(features))
         if said.ndim == 2:
             if every_head:
                 return said.new_zeros(len(said), batch.structures).index_add(1, batch.owner, said)
@@ -118,6 +121,11 @@ class EnergyNetwork(nn.Module):
             inputs[properties.electric_field] = batch.positions.new_zeros(batch.structures, 3)
         features: torch.Tensor = self.representation(inputs)["scalar_representation"]
         return features
+
+
+def _single(said: torch.Tensor) -> torch.Tensor:
+    """What a network of mixed precision says of atoms is added up in single precision."""
+    return said.float() if said.dtype == torch.bfloat16 else said
 
 
 def build_network(architecture: Architecture, *, seed: int) -> EnergyNetwork:

@@ -63,7 +63,7 @@ class Member:
             header["baseline"] = {"method": self.baseline.method}
         # float32 is what training works in: a network that was widened to float64 loses nothing
         state = self.network.state_dict()
-        tensors = {name: (t.float() if t.is_floating_point() else t).contiguous() for name, t in state.items()}
+        tensors = {name: (t.float() if t.is_floating_point() else t).contiguous().cpu() for name, t in state.items()}
         # one key only: safetensors writes several in no fixed order
         return save(tensors, {"reactal": json.dumps(header, sort_keys=True)})
 

@@ -53,9 +53,7 @@ class Scene:
         return self.state.calibrated.trust if self.state.calibrated else self.bench.config.exploration.trust
 
     def committee(self, model: str) -> Committee:
-        from reactal.potentials.export import load_committee
-
-        return load_committee(self.bench.models.get(model))
+        return self.bench.committee(model)
 
     def rng(self, *purpose: object) -> np.random.Generator:
         """Random numbers of this night and purpose."""

@@ -22,6 +22,7 @@ from reactal.store.labels import LabelStore
 from reactal.store.objects import ObjectStore
 
 if TYPE_CHECKING:
+    from reactal.potentials.committee import Committee
     from reactal.training.committee import Submit
 
 __all__ = ["Bench"]
@@ -57,6 +58,12 @@ class Bench:
     @cached_property
     def models(self) -> ModelStore:
         return ModelStore(self.objects, self.config.name)
+
+    def committee(self, model: str) -> Committee:
+        """A model of this campaign's by its id, on the device that the campaign computes on."""
+        from reactal.potentials.export import load_committee
+
+        return load_committee(self.models.get(model), device=self.config.resources.device)
 
     def rng(self, *purpose: object) -> np.random.Generator:
         """Random numbers that depend on the campaign's seed and this purpose, and on nothing else."""

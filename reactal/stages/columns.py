@@ -103,11 +103,10 @@ def round_of(bench: Bench, state: CampaignState) -> Round:
 def _of_committee(
     bench: Bench, state: CampaignState, pool: Frames, dataset: Frames, *, members: bool, latent: bool
 ) -> tuple[dict[str, NDArray[np.generic]], dict[str, Singles]]:
-    from reactal.potentials.export import load_committee
     from reactal.potentials.latent import latent_features
 
     assert state.trained is not None
-    committee = load_committee(bench.models.get(state.trained.model))
+    committee = bench.committee(state.trained.model)
     of_pool: dict[str, NDArray[np.generic]] = {}
     of_known: dict[str, Singles] = {}
     if members:

@@ -37,10 +37,9 @@ NEAR_COUNT = 8
 
 def explore(bench: Bench, state: CampaignState, *, iteration: int) -> Explored:
     """With the newest committee, from the band of the last round."""
-    from reactal.potentials.export import load_committee
 
     assert state.trained is not None and state.seeded is not None
-    potential = load_committee(bench.models.get(state.trained.model))
+    potential = bench.committee(state.trained.model)
     rule = bench.config.exploration
     reactant = bench.structure_of(state.seeded.reactant)
     ends = Ends(reactant, align(bench.structure_of(state.seeded.product), reactant))

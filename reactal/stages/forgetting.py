@@ -102,9 +102,7 @@ def _cell(value: float | None) -> str:
 
 
 def _committee(bench: Bench, event: Trained) -> Committee:
-    from reactal.potentials.export import load_committee
-
-    return load_committee(bench.models.get(event.model))
+    return bench.committee(event.model)
 
 
 def _eligible(bench: Bench, state: CampaignState, number: int) -> Frames:

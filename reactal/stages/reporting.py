@@ -99,9 +99,7 @@ def _forgetting(bench: Bench, state: CampaignState, validated: Sequence[Validati
 def _committee(bench: Bench, state: CampaignState) -> Committee | None:
     if state.trained is None:
         return None
-    from reactal.potentials.export import load_committee
-
-    return load_committee(bench.models.get(state.trained.model))
+    return bench.committee(state.trained.model)
 
 
 def _zero(bench: Bench, state: CampaignState) -> float:

@@ -59,11 +59,9 @@ def _stored(bench: Bench, like: Structure, taken: set[str]) -> list[Structure]:
 
 
 def _exchanged(bench: Bench, state: CampaignState, batch: Frames, instead: dict[int, Structure]) -> Frames:
-    from reactal.potentials.export import load_committee
-
     assert state.trained is not None
     rows = list(instead)
-    said = load_committee(bench.models.get(state.trained.model)).predict(there := Frames.of(list(instead.values())))
+    said = bench.committee(state.trained.model).predict(there := Frames.of(list(instead.values())))
     positions, energy, forces = batch.positions.copy(), batch.energy.copy(), batch.forces.copy()
     doubt = np.array(batch.extra["disagreement"])
     for place, row in enumerate(rows):

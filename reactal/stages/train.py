@@ -56,13 +56,14 @@ def training_settings(config: CampaignConfig, *, baseline: str) -> TrainingSetti
         transfer=rule.transfer,
         adapter_rank=rule.adapter_rank,
         representation_rate=rule.representation_rate,
-        trainer=TrainerWords(rule.trainer.profiler, rule.trainer.detect_anomaly),
+        trainer=TrainerWords(**rule.trainer.model_dump()),
         checkpoint_steps=rule.checkpoint_steps,
         processes=rule.processes,
         stacked=rule.stacked,
         compile_from=rule.compile_from,
         buckets=rule.buckets,
         stream_from=rule.stream_from,
+        device=config.resources.device,
     )
 
 

@@ -131,11 +131,9 @@ def visited_frames(found: RelaxedStructures) -> Frames:
 
 def _curvatures(bench: Bench, state: CampaignState, start: Structure) -> Floats | None:
     """The model's, which knows the soft modes that a guess does not."""
-    from reactal.potentials.export import load_committee
-
     if state.trained is None:
         return None
-    return stiffened(hessian_of(load_committee(bench.models.get(state.trained.model)), start, start.positions), SOFTEST)
+    return stiffened(hessian_of(bench.committee(state.trained.model), start, start.positions), SOFTEST)
 
 
 def _relaxed(potential: Potential, start: Structure, *, cap: float) -> Structure | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, final
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reactal.chem import Frames
 from reactal.potentials.batch import AtomBatch, collate, pairs_of
+from reactal.potentials.device import CPU, free_bytes, sent
 from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
 from reactal.training.settings import TrainingSettings
@@ -19,6 +20,7 @@ from reactal.training.settings import TrainingSettings
 __all__ = ["Batches", "Rows", "TrainingBatch", "TrainingSet", "shuffled"]
 
 Ints = NDArray[np.int64]
+RESIDENT = 0.25  # of a GPU's free memory, which rows may take to stay there
 
 
 @final
@@ -32,6 +34,20 @@ class TrainingBatch:
     forces: torch.Tensor
     weight: torch.Tensor
     component_share: torch.Tensor
+
+    def to(self, device: torch.device) -> TrainingBatch:
+        """The same on that device; itself where it is there."""
+        if self.energy.device == device:
+            return self
+        there = {name: sent(getattr(self, name), device) for name in ("energy", "forces", "weight", "component_share")}
+        return replace(self, atoms=self.atoms.to(device), **there)
+
+    @property
+    def bytes(self) -> int:
+        atoms = self.atoms
+        each = (self.energy, self.forces, self.weight, self.component_share, atoms.numbers, atoms.positions, atoms.owner)
+        pairs = (atoms.first, atoms.second, atoms.shift, atoms.states)
+        return sum(tensor.nbytes for tensor in (*each, *pairs) if tensor is not None)
 
 
 class Rows(Protocol):
@@ -65,17 +81,21 @@ class Batches(Protocol):
     def after(self, done: int) -> Batches:
         """The same batches without the first `done`."""
 
+    def on(self, device: torch.device) -> Batches:
+        """The same batches there."""
+
     def __iter__(self) -> Iterator[TrainingBatch]: ...
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """All rows as one flat batch, with where each row's atoms and pairs begin."""
+    """All rows as one flat batch, with where each row's atoms and pairs begin. Batches are of the `device`."""
 
     whole: TrainingBatch
     atom_starts: Ints
     pair_starts: Ints
+    device: torch.device = CPU
 
     def __len__(self) -> int:
         return len(self.atom_starts) - 1
@@ -98,24 +118,30 @@ class TrainingSet:
         whole = TrainingBatch(
             atoms=AtomBatch(
                 numbers=atoms.numbers,
-                positions=atoms.positions.float(),
+                positions=atoms.positions.to(settings.dtype),
                 owner=atoms.owner,
                 first=atoms.first[near],
                 second=atoms.second[near],
                 structures=len(frames),
-                shift=None if atoms.shift is None else atoms.shift[near].float(),
+                shift=None if atoms.shift is None else atoms.shift[near].to(settings.dtype),
                 states=atoms.states,
             ),
-            energy=energy.float(),
-            forces=forces.float(),
-            weight=torch.from_numpy(weight).float(),
-            component_share=torch.from_numpy(np.repeat(1 / (3.0 * frames.sizes), frames.sizes)).float()[:, None],
+            energy=energy.to(settings.dtype),
+            forces=forces.to(settings.dtype),
+            weight=torch.from_numpy(weight).to(settings.dtype),
+            component_share=torch.from_numpy(np.repeat(1 / (3.0 * frames.sizes), frames.sizes)).to(settings.dtype)[:, None],
         )
         return cls(
             whole=whole,
             atom_starts=frames.offsets,
             pair_starts=np.concatenate([[0], np.cumsum(kept)]),
         )
+
+    def on(self, device: torch.device) -> TrainingSet:
+        """The same rows, with batches there. The rows themselves go there once and for all, unless they are too many: then each
+        batch does."""
+        resident = device != CPU and self.whole.bytes <= RESIDENT * free_bytes(device)
+        return replace(self, whole=self.whole.to(device) if resident else self.whole, device=device)
 
     @property
     def uniform(self) -> bool:
@@ -138,14 +164,16 @@ class TrainingSet:
         pair_rows, pair_counts = _spans(self.pair_starts, rows)
         # what to add to an atom number of the whole set to get its number in the batch
         moved = np.concatenate([[0], np.cumsum(atom_counts)[:-1]]) - self.atom_starts[rows]
-        by_atom, by_pair, by_row = torch.from_numpy(atom_rows), torch.from_numpy(pair_rows), torch.from_numpy(rows)
-        offset = torch.from_numpy(np.repeat(moved, pair_counts))
         whole = self.whole
-        return TrainingBatch(
+        owners, moves = np.repeat(np.arange(len(rows)), atom_counts), np.repeat(moved, pair_counts)
+        by_atom, by_pair, by_row, owner, offset = (
+            sent(torch.from_numpy(numbers), whole.energy.device) for numbers in (atom_rows, pair_rows, rows, owners, moves)
+        )
+        batch = TrainingBatch(
             atoms=AtomBatch(
                 numbers=whole.atoms.numbers[by_atom],
                 positions=whole.atoms.positions[by_atom],
-                owner=torch.from_numpy(np.repeat(np.arange(len(rows)), atom_counts)),
+                owner=owner,
                 first=whole.atoms.first[by_pair] + offset,
                 second=whole.atoms.second[by_pair] + offset,
                 structures=len(rows),
@@ -157,6 +185,7 @@ class TrainingSet:
             weight=whole.weight[by_row],
             component_share=whole.component_share[by_atom],
         )
+        return batch.to(self.device)
 
 
 def _targets(

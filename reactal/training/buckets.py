@@ -59,7 +59,7 @@ def padded(batch: TrainingBatch, shape: Shape) -> TrainingBatch:
     here, missing = len(own.numbers), shape.pairs - len(own.first)
     extra = shape.atoms - here
     positions = own.positions.new_zeros(extra, 3)
-    positions[:, 0] = FAR * torch.arange(1, extra + 1, dtype=positions.dtype)
+    positions[:, 0] = FAR * torch.arange(1, extra + 1, dtype=positions.dtype, device=positions.device)
     atoms = AtomBatch(
         numbers=torch.cat([own.numbers, own.numbers[:1].expand(extra)]),
         positions=torch.cat([own.positions.detach(), positions]),

@@ -65,7 +65,8 @@ class TrainingState:
 
     def to_bytes(self) -> bytes:
         header = {"schema": SCHEMA, "job": self.job, "attempt": self.attempt, "step": self.step, "memory": dict(self.memory)}
-        return save(dict(self.tensors), {"reactal": json.dumps(header, sort_keys=True, allow_nan=False)})
+        tensors = {name: tensor.cpu() for name, tensor in self.tensors.items()}
+        return save(tensors, {"reactal": json.dumps(header, sort_keys=True, allow_nan=False)})
 
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str) -> TrainingState:

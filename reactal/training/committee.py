@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
+import torch
+
 from reactal.chem import Frames
 from reactal.potentials.committee import Committee
+from reactal.potentials.device import memory_is_short, usable_gpus
 from reactal.potentials.weights import Member
 from reactal.training.checkpoint import CheckpointPlace
 from reactal.training.member import MemberJob, TrainedMember, run_job
@@ -17,7 +20,7 @@ from reactal.training.settings import TrainingSettings
 from reactal.training.shards import StoredRows
 from reactal.training.stacked import NotStackable, train_stack
 
-__all__ = ["Pending", "Submit", "assemble", "jobs", "streamed", "train_committee"]
+__all__ = ["Pending", "Submit", "assemble", "jobs", "stacks", "streamed", "train_committee"]
 
 
 class Pending(Protocol):
@@ -49,8 +52,8 @@ def jobs(
         first = MemberJob.of(settings.left_of(frames), settings, seed=seeds[0])  # once for all members
     places = [None if checkpoints is None else checkpoints.below(number) for number in range(len(seeds))]
     return [
-        replace(first, seed=seed, warm_start=start, checkpoints=place)
-        for seed, start, place in zip(seeds, starts, places, strict=True)
+        replace(first, seed=seed, warm_start=start, checkpoints=place, number=number)
+        for number, (seed, start, place) in enumerate(zip(seeds, starts, places, strict=True))
     ]
 
 
@@ -72,7 +75,7 @@ def train_committee(work: Sequence[MemberJob], *, submit: Submit | None = None) 
 
     The numbers are the same whichever way. What the jobs kept to go on from is removed when all are through.
     """
-    if len(work) > 1 and work[0].settings.stacked:
+    if stacks(work, submit=submit):
         members = _as_stack(work) if submit is None else submit(_as_stack, work).result()
     elif submit is None:
         members = [run_job(job) for job in work]
@@ -85,14 +88,33 @@ def train_committee(work: Sequence[MemberJob], *, submit: Submit | None = None) 
     return members
 
 
+def stacks(work: Sequence[MemberJob], *, submit: Submit | None = None) -> bool:
+    """Whether the members are trained as one stack: if the settings say so, and on a single GPU, which one small network leaves
+    idle. Where there are several GPUs and something that runs jobs, each member has one."""
+    settings = work[0].settings
+    if len(work) == 1 or settings.stacked == "never":
+        return False
+    if settings.stacked:
+        return True
+    if settings.device == "cpu" or not torch.backends.cuda.is_built():
+        return False
+    count = usable_gpus(settings.device) if submit is None else submit(usable_gpus, settings.device).result()
+    return count == 1 or (submit is None and count > 1)
+
+
 def _as_stack(work: Sequence[MemberJob]) -> list[TrainedMember]:
     """One after another where that cannot be, which the first of them tells."""
     try:
         return train_stack(work)
     except (NotStackable, Diverged) as reason:
-        first, *others = (run_job(job) for job in work)
-        note = f"the members were trained one after another, not as a stack: {reason}"
-        return [replace(first, notes=(*first.notes, note)), *others]
+        why = str(reason)
+    except RuntimeError as error:
+        if not memory_is_short(error):
+            raise
+        why = "the device has no memory for all of them at once"
+    first, *others = (run_job(job) for job in work)
+    note = f"the members were trained one after another, not as a stack: {why}"
+    return [replace(first, notes=(*first.notes, note)), *others]
 
 
 def assemble(members: Sequence[TrainedMember], **about: Any) -> Committee:

@@ -101,7 +101,7 @@ def held_back(gradient: LossGradient, parameters: Sequence[torch.Tensor], stiffn
         loss, gradients = gradient(batch)
         moved = [p.detach() - a for p, a in zip(parameters, anchor, strict=True)]
         pull = [strength * k * d for k, d in zip(stiffness, moved, strict=True)]
-        penalty = sum((0.5 * (f * d).sum() for f, d in zip(pull, moved, strict=True)), torch.zeros(()))
+        penalty = sum((0.5 * (f * d).sum() for f, d in zip(pull, moved, strict=True)), loss.new_zeros(()))
         return loss + penalty, [g + f for g, f in zip(gradients, pull, strict=True)]
 
     return step

@@ -8,6 +8,7 @@ from typing import final
 
 import torch
 
+from reactal.potentials.device import give_back, memory_is_short
 from reactal.training.batches import TrainingBatch
 from reactal.training.gradient import LossGradient, Tensors
 
@@ -50,11 +51,12 @@ class FrugalGradient:
         while True:
             try:
                 return self._whole(batch) if self._rows is None else self._in_parts(batch, self._rows)
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not memory_is_short(error):
+                    raise
                 rows = min(self._rows or batch.atoms.structures, batch.atoms.structures)
                 self._rows = self._half(rows, error)
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            give_back(batch.energy.device)
 
     def _half(self, rows: int, error: Exception) -> int:
         half = -(-rows // (2 * self._least)) * self._least

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch.func import functional_call
@@ -19,6 +20,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.batch import AtomBatch
+from reactal.potentials.replay import Replay, replayed
 from reactal.potentials.schnetpack import EnergyNetwork
 from reactal.training.batches import TrainingBatch
 from reactal.training.beside import loss_beside, tempered
@@ -30,6 +32,19 @@ __all__ = ["LossGradient", "Tensors", "deviations", "eager_gradient", "loss_of",
 Tensors = Sequence[torch.Tensor]
 LossGradient = Callable[[TrainingBatch], tuple[torch.Tensor, Tensors]]
 Model = Callable[..., torch.Tensor]  # of an AtomBatch; it knows `with_aside` where its architecture says more than energies
+
+
+class Form(NamedTuple):
+    """What a trace is for: shapes of a batch, its device and precision, and whether products are of bfloat16."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    device: torch.device
+    dtype: torch.dtype
+    mixed: bool
+
+    @classmethod
+    def of(cls, batch: TrainingBatch, *, mixed: bool) -> Form:
+        return cls(tuple(tuple(tensor.shape) for tensor in _flat(batch)), batch.energy.device, batch.energy.dtype, mixed)
 
 
 def deviations(model: Model, batch: TrainingBatch, *, differentiable: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,24 +92,41 @@ def _huber(square: torch.Tensor, width: float) -> torch.Tensor:
     return torch.where(square <= edge, square, 2 * width * square.clamp_min(edge).sqrt() - edge)
 
 
-def eager_gradient(network: EnergyNetwork, *, weights: Pair, widths: Pair = SQUARED) -> LossGradient:
-    """Loss and gradients in the order of `network.parameters()`; weights and widths as in `loss_of`."""
+def _mixed(model: Model) -> Model:
+    """Products of bfloat16; autograd goes back as it came, outside."""
+
+    def asked(batch: AtomBatch, **more: bool) -> torch.Tensor:
+        with torch.autocast(batch.positions.device.type, dtype=torch.bfloat16, cache_enabled=False):
+            return model(batch, **more)
+
+    return asked
+
+
+def eager_gradient(network: EnergyNetwork, *, weights: Pair, widths: Pair = SQUARED, mixed: bool = False) -> LossGradient:
+    """Loss and gradients in the order of `network.parameters()`; weights and widths as in `loss_of`; with `mixed`, from products
+    of bfloat16."""
     parameters = list(network.parameters())
+    model = _mixed(network) if mixed else network
 
     def step(batch: TrainingBatch) -> tuple[torch.Tensor, Tensors]:
-        loss = _whole_loss(network, batch, network.architecture, weights, widths)
+        loss = _whole_loss(model, batch, network.architecture, weights, widths)
         return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
 
     return step
 
 
 def traced_gradient(
-    network: EnergyNetwork, example: TrainingBatch, *, weights: Pair, widths: Pair = SQUARED, machine_code: bool = False
+    network: EnergyNetwork,
+    example: TrainingBatch,
+    *,
+    weights: Pair,
+    widths: Pair = SQUARED,
+    mixed: bool = False,
+    machine_code: bool = False,
 ) -> LossGradient:
     """As `eager_gradient`, for batches of exactly the example's shape; as machine code where asked for, or `NotCompiled`."""
     parameters = list(network.parameters())
-    shapes = tuple(tuple(tensor.shape) for tensor in _flat(example))
-    replay = _trace(network.architecture, shapes, weights, widths, machine_code)
+    replay = _trace(network.architecture, Form.of(example, mixed=mixed), weights, widths, machine_code)
 
     def step(batch: TrainingBatch) -> tuple[torch.Tensor, Tensors]:
         with torch.no_grad():
@@ -105,12 +137,11 @@ def traced_gradient(
 
 
 def stacked_gradient(
-    architecture: Architecture, example: Sequence[TrainingBatch], *, weights: Pair, widths: Pair = SQUARED
+    architecture: Architecture, example: Sequence[TrainingBatch], *, weights: Pair, widths: Pair = SQUARED, mixed: bool = False
 ) -> Callable[[Tensors, Sequence[TrainingBatch]], tuple[torch.Tensor, Tensors]]:
     """As `traced_gradient`, for several networks at once, of which each has a batch: from stacks of their weights (members, ...)
     to losses (members,) and stacks of slopes."""
-    shapes = tuple(tuple(tensor.shape) for tensor in _flat(example[0]))
-    replay = _stack_trace(architecture, shapes, weights, widths, len(example))
+    replay = _stack_trace(architecture, Form.of(example[0], mixed=mixed), weights, widths, len(example))
 
     def step(stacks: Tensors, batches: Sequence[TrainingBatch]) -> tuple[torch.Tensor, Tensors]:
         flat = [torch.stack(tensors) for tensors in zip(*(_flat(batch) for batch in batches), strict=True)]
@@ -122,34 +153,23 @@ def stacked_gradient(
 
 
 @lru_cache(maxsize=16)
-def _trace(
-    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: Pair, widths: Pair, machine_code: bool
-) -> Callable[..., Tensors]:
+def _trace(architecture: Architecture, form: Form, weights: Pair, widths: Pair, machine_code: bool) -> Replay:
     """Of no network in particular: parameters and batch are its arguments, so members and iterations share it."""
-    graph, plain = _graph(architecture, shapes, weights, widths)
-    return compiled(graph, plain) if machine_code else _replayed(graph, plain)
+    graph, plain = _graph(architecture, form, weights, widths)
+    return compiled(graph, plain) if machine_code else replayed(graph, plain)
 
 
 @lru_cache(maxsize=4)
-def _stack_trace(
-    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: Pair, widths: Pair, members: int
-) -> Callable[..., Tensors]:
+def _stack_trace(architecture: Architecture, form: Form, weights: Pair, widths: Pair, members: int) -> Replay:
     """As `_trace`, of stacks of all its arguments."""
-    graph, plain = _graph(architecture, shapes, weights, widths)
+    graph, plain = _graph(architecture, form, weights, widths)
     stacks = tuple(torch.stack([tensor] * members) for tensor in plain)
-    return _replayed(make_fx(torch.vmap(graph))(*stacks), stacks)
+    return replayed(make_fx(torch.vmap(graph))(*stacks), stacks)
 
 
-def _replayed(graph: GraphModule, example: Tensors) -> Callable[..., Tensors]:
-    replay: Callable[..., Tensors] = torch.jit.freeze(torch.jit.trace(graph, tuple(example), check_trace=False).eval())
-    return replay
-
-
-def _graph(
-    architecture: Architecture, shapes: tuple[tuple[int, ...], ...], weights: Pair, widths: Pair
-) -> tuple[GraphModule, Tensors]:
+def _graph(architecture: Architecture, form: Form, weights: Pair, widths: Pair) -> tuple[GraphModule, Tensors]:
     """Loss and slopes as plain operations, and arguments of the shapes that it is for."""
-    network = EnergyNetwork(architecture)
+    network = EnergyNetwork(architecture).to(form.device, form.dtype)
     names = [name for name, _ in network.named_parameters()]
 
     def step(*tensors: torch.Tensor) -> Tensors:
@@ -160,10 +180,10 @@ def _graph(
             said: torch.Tensor = functional_call(network, dict(zip(names, own, strict=True)), (atoms,), more)
             return said
 
-        loss = _whole_loss(model, batch, architecture, weights, widths)
+        loss = _whole_loss(_mixed(model) if form.mixed else model, batch, architecture, weights, widths)
         return [loss, *torch.autograd.grad(loss, own, allow_unused=True, materialize_grads=True)]
 
-    example = [*(p.detach().clone().requires_grad_(True) for p in network.parameters()), *_example(shapes)]
+    example = [*(p.detach().clone().requires_grad_(True) for p in network.parameters()), *_example(form)]
     graph = make_fx(step)(*example)
     return graph, tuple(tensor.detach() for tensor in example)
 
@@ -183,8 +203,11 @@ def _batch(tensors: Tensors) -> TrainingBatch:
     return TrainingBatch(atoms, energy, forces, weight, component_share)
 
 
-def _example(shapes: tuple[tuple[int, ...], ...]) -> list[torch.Tensor]:
+def _example(form: Form) -> list[torch.Tensor]:
     """Tensors of these shapes that can be evaluated: atom 0 as the first of every pair, atom 1 as the second."""
-    real = [torch.rand(shape) for shape in shapes[:5]]
-    numbers, owner, first, second, states = (torch.zeros(shape, dtype=torch.int64) for shape in shapes[5:10])
-    return [*real, numbers + 1, owner, first, second + 1, states, *(torch.zeros(shape) for shape in shapes[10:])]
+    shapes = form.shapes
+    real = [torch.rand(shape, dtype=form.dtype, device=form.device) for shape in shapes[:5]]
+    whole = (torch.zeros(shape, dtype=torch.int64, device=form.device) for shape in shapes[5:10])
+    shift = (torch.zeros(shape, dtype=form.dtype, device=form.device) for shape in shapes[10:])
+    numbers, owner, first, second, states = whole
+    return [*real, numbers + 1, owner, first, second + 1, states, *shift]

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from reactal.chem import Frames
+from reactal.potentials.device import sent
 from reactal.potentials.priors import ScreenedRepulsion
 from reactal.potentials.references import References
 from reactal.potentials.schnetpack import EnergyNetwork
@@ -42,6 +43,10 @@ class BatchStream:
     def after(self, done: int) -> BatchStream:
         """The same batches without the first `done`."""
         return replace(self, done=done)
+
+    def on(self, device: torch.device) -> BatchStream:
+        """The same batches there."""
+        return replace(self, data=self.data.on(device))
 
     def __iter__(self) -> Iterator[TrainingBatch]:
         for rows in islice(self.draw(), self.done, None):
@@ -81,6 +86,12 @@ class Lesson:
                 stiffness = curvature(start.network, data, old, weights=settings.loss_weights, seed=seed)
             draw = partial(_new_and_old, old, new, settings, steps=steps, seed=seed)
         return cls(BatchStream(data, draw, steps), references, number, held_out, fold, stiffness)
+
+    def on(self, device: torch.device) -> Lesson:
+        """The same lesson there; what was worked out for it was worked out on the CPU."""
+        fold = None if self.fold is None else self.fold.to(device)
+        stiffness = None if self.stiffness is None else [sent(tensor, device) for tensor in self.stiffness]
+        return replace(self, stream=self.stream.on(device), fold=fold, stiffness=stiffness)
 
     def member(self, network: EnergyNetwork, settings: TrainingSettings) -> Member:
         """What was taught, with all that its predictions need."""

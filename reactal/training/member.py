@@ -12,9 +12,11 @@ from typing import Protocol, final
 import numpy as np
 import pyarrow as pa
 import pytorch_lightning as lightning
+import torch
 
 from reactal.chem import Frames
 from reactal.errors import ConfigError, TooFewLabels, TrainingDiverged
+from reactal.potentials.device import CPU, device_of
 from reactal.potentials.quiet import quiet
 from reactal.potentials.schnetpack import EnergyNetwork, build_network
 from reactal.potentials.threads import torch_threads
@@ -32,7 +34,7 @@ from reactal.training.ranks import World, ranks
 from reactal.training.settings import TrainerWords, TrainingSettings
 from reactal.training.shards import StoredRows
 from reactal.training.streaming import streamed_lesson
-from reactal.training.trainer import BARE, lightning_trainer, where_time_went
+from reactal.training.trainer import BARE, lightning_trainer, products, what_it_tells
 
 __all__ = ["MemberJob", "TrainedMember", "beginning", "fit", "quiet", "run_job", "run_rank", "train_member"]
 
@@ -70,7 +72,7 @@ class Teach(Protocol):
 class MemberJob:
     """All that a member's training depends on, in a form that travels: what is to be learnt, labels less the settings'
     baseline, as an Arrow stream, or `stored` where it is streamed from. `checkpoints`: where it keeps its state, if its settings
-    say that it does."""
+    say that it does. `number` is its place in the committee: where there are several GPUs, the members take them in turn."""
 
     rest: bytes
     settings: TrainingSettings
@@ -78,6 +80,7 @@ class MemberJob:
     warm_start: bytes | None = None
     checkpoints: CheckpointPlace | None = None
     stored: StoredRows | None = None
+    number: int = 0
 
     @classmethod
     def of(
@@ -99,7 +102,9 @@ class MemberJob:
     def digest(self) -> str:
         """Of everything that decides the weights."""
         taught = self.rest if self.stored is None else "|".join(self.stored.names).encode()
-        parts = (repr(replace(self.settings, checkpoint_steps=0)).encode(), b"%d" % self.seed, taught, self.warm_start or b"")
+        settings, precision = replace(self.settings, checkpoint_steps=0), self.settings.trainer.precision
+        parts = [repr(settings).encode(), b"%d" % self.seed, taught, self.warm_start or b""]
+        parts += [precision.encode()] if precision != BARE.precision else []
         return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
@@ -121,6 +126,7 @@ def run_rank(job: MemberJob, world: World | None, *, progress: Progress | None =
         progress=progress,
         checkpoints=checkpoints,
         world=world,
+        number=job.number,
     )
 
 
@@ -131,11 +137,12 @@ def _teacher(job: MemberJob) -> Teach:
         return _in_memory(Frames.from_arrow(reader.read_all()), job.settings, seed=job.seed)
 
 
-def beginning(job: MemberJob) -> tuple[Lesson, EnergyNetwork]:
-    """What the job's member is taught, and the network as it starts."""
+def beginning(job: MemberJob, device: torch.device) -> tuple[Lesson, EnergyNetwork]:
+    """What the job's member is taught, and the network as it starts, both on the device."""
     start = None if job.warm_start is None else _start(job.warm_start, job.settings)
     lesson = _teacher(job)(start=start)
-    return lesson, build_network(job.settings.architecture, seed=job.seed) if start is None else start.network
+    network = build_network(job.settings.architecture, seed=job.seed) if start is None else start.network
+    return lesson.on(device), network.to(device, job.settings.dtype)
 
 
 def train_member(
@@ -172,18 +179,20 @@ def _train(
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
     world: World | None = None,
+    number: int = 0,
 ) -> TrainedMember:
     """As `train_member`, of a lesson that begins with the weights to start from."""
     began = time.perf_counter()
+    device = _place(settings, number)
     state, notes = (None, []) if checkpoints is None else _found(checkpoints)
     rate = settings.learning_rate(warm=warm_start is not None)
     with torch_threads(settings.threads):
-        lesson = teach(start=None if warm_start is None else _start(warm_start, settings))
+        lesson = teach(start=None if warm_start is None else _start(warm_start, settings)).on(device)
         lesson = lesson if world is None else world.lesson(lesson, least=settings.architecture.heads)
         for attempt in range(0 if state is None else state.attempt, settings.restarts + 1):
             network = (
                 build_network(settings.architecture, seed=seed) if warm_start is None else _start(warm_start, settings).network
-            )
+            ).to(device, settings.dtype)
             module = MemberModule(
                 network,
                 settings,
@@ -197,7 +206,7 @@ def _train(
             )
             try:
                 if module.done < module.steps:  # or it was killed, or its answer was lost, after its last step
-                    notes += fit(module, lesson.stream.after(module.done), words=settings.trainer, world=world)
+                    notes += fit(module, lesson.stream.after(module.done), words=settings.trainer, device=device, world=world)
             except Diverged as reason:
                 last = reason
                 notes.append(f"diverged ({reason}) at the learning rate {module.learning_rate:g}")
@@ -209,6 +218,17 @@ def _train(
         f"training diverged {settings.restarts + 1} times ({last}); look for absurd labels, "
         f"or lower the learning rate from {rate:g}"
     )
+
+
+def _place(settings: TrainingSettings, number: int) -> torch.device:
+    if settings.processes == 1:
+        return device_of(settings.device, turn=number)
+    if settings.device.startswith("cuda"):
+        raise ConfigError(
+            f"training.processes: {settings.processes} train one member on the CPU; on {settings.device} write 1, and let each "
+            "member have a GPU, or all of them one"
+        )
+    return CPU
 
 
 def _found(checkpoints: Checkpoints) -> tuple[TrainingState | None, list[str]]:
@@ -231,6 +251,7 @@ def _start(weights: bytes, settings: TrainingSettings) -> Member:
         raise ConfigError(f"the weights to start from are of {found}, not of {wanted}; train from scratch")
     if member.baseline != settings.baseline:
         raise ConfigError(f"the weights to start from are on {member.baseline}, not on {settings.baseline}; train from scratch")
+    member.network.to(settings.dtype)
     return member
 
 
@@ -239,7 +260,7 @@ def _gradient(
 ) -> LossGradient:
     """Of a network that is where it starts from."""
     weights, widths = settings.loss_weights, settings.loss_widths
-    eager = eager_gradient(network, weights=weights, widths=widths)
+    eager = eager_gradient(network, weights=weights, widths=widths, mixed=settings.mixed)
     traced = partial(_traced, network, settings, steps=lesson.stream.steps, tell=tell)
     whole = replayed(lesson.stream, settings, eager=eager, traced=traced)
     gradient: LossGradient = FrugalGradient(whole, eager, least=settings.architecture.heads, tell=tell)
@@ -253,7 +274,8 @@ def _traced(
     network: EnergyNetwork, settings: TrainingSettings, example: TrainingBatch, *, steps: int, tell: Tell
 ) -> LossGradient:
     """For batches of the example's shape; as machine code where there are steps enough to repay compiling it."""
-    make = partial(traced_gradient, network, example, weights=settings.loss_weights, widths=settings.loss_widths)
+    weights, widths = settings.loss_weights, settings.loss_widths
+    make = partial(traced_gradient, network, example, weights=weights, widths=widths, mixed=settings.mixed)
     with quiet():
         if settings.compile_from and steps >= settings.compile_from:
             try:
@@ -264,10 +286,15 @@ def _traced(
 
 
 def fit(
-    module: lightning.LightningModule, stream: Iterable[object], *, words: TrainerWords = BARE, world: World | None = None
+    module: lightning.LightningModule,
+    stream: Iterable[object],
+    *,
+    words: TrainerWords = BARE,
+    device: torch.device = CPU,
+    world: World | None = None,
 ) -> tuple[str, ...]:
-    """Train the module on the batches of the stream, in silence; what there is to tell of it."""
-    with quiet():
-        trainer = lightning_trainer(words) if world is None else world.trainer()
+    """Train the module, which is on the device, on the batches of the stream, in silence; what there is to tell of it."""
+    with quiet(), products(words, device):
+        trainer = lightning_trainer(words, device) if world is None else world.trainer()
         trainer.fit(module, train_dataloaders=stream)
-    return where_time_went(trainer)
+    return what_it_tells(trainer)

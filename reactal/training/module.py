@@ -79,11 +79,16 @@ class MemberModule(lightning.LightningModule):
         self._average = [p.detach().clone() for p in self._live]
         self._best: tuple[float, list[torch.Tensor]] | None = None
         self._losses: list[float] = []
+        self.gradient_norm = torch.zeros(())  # of the last step, before it was clipped
         self.done = 0
         self._keep = keep
         self._before = before
         if before is not None:
             self._remember(before)
+
+    @property
+    def last_loss(self) -> float:
+        return self._losses[-1]
 
     # -- what Lightning calls ------------------------------------------------------------------------------------------
 
@@ -99,7 +104,7 @@ class MemberModule(lightning.LightningModule):
             parameter.grad = slope
         optimiser: Any = self.optimizers(use_pl_optimizer=False)
         moving = [p for group in optimiser.param_groups if group["lr"] for p in group["params"]]
-        torch.nn.utils.clip_grad_norm_(moving, self.settings.gradient_clip)
+        self.gradient_norm = torch.nn.utils.clip_grad_norm_(moving, self.settings.gradient_clip)
         self.optimizers().step()  # type: ignore[union-attr]
         if self._adapters is not None:
             self._adapters.write()
@@ -160,7 +165,7 @@ class MemberModule(lightning.LightningModule):
         self.done, tensors, _ = before
 
         def weights(name: str) -> list[torch.Tensor]:
-            return [tensors[f"{name}/{i}"].clone() for i in range(len(self._live))]
+            return [tensors[f"{name}/{i}"].clone().to(live.device) for i, live in enumerate(self._live)]
 
         self._put(weights("live"))
         self._average = weights("average")
@@ -198,6 +203,7 @@ class MemberModule(lightning.LightningModule):
 
     def finish(self) -> EnergyNetwork:
         """The network with the best averaged weights, or the last ones where nothing was held out."""
+        self.network.to(self._average[0].device)  # Lightning has taken it to the CPU
         self._put(self._average if self._best is None else self._best[1])
         return self.network
 

@@ -86,6 +86,9 @@ class _Share:
     def after(self, done: int) -> _Share:
         return replace(self, whole=self.whole.after(done))
 
+    def on(self, device: torch.device) -> _Share:
+        return replace(self, whole=self.whole.on(device))
+
     def __iter__(self) -> Iterator[TrainingBatch]:
         for batch in self.whole:
             rows = -(-batch.atoms.structures // (self.world.size * self.least)) * self.least

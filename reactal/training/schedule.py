@@ -40,7 +40,8 @@ def optimiser_and_schedule(
     else:
         groups = [(adapters.heads, course), (adapters.small, _from(0, settings.representation_rate, course))]
     given = [{"params": list(parameters)} for parameters, _ in groups]
-    optimiser = torch.optim.AdamW(given, lr=rate, weight_decay=settings.weight_decay, fused=True)
+    fused = {parameter.device.type for parameters, _ in groups for parameter in parameters} <= {"cpu", "cuda"}
+    optimiser = torch.optim.AdamW(given, lr=rate, weight_decay=settings.weight_decay, fused=fused)
     return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, [factor for _, factor in groups])
 
 

@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, final, get_args
 
+import torch
+
 from reactal.chem import Frames
+from reactal.learning import Callback, Precision
 from reactal.potentials.architecture import Architecture
 from reactal.potentials.baseline import Baseline
 
@@ -44,11 +47,18 @@ class Continual:
 @final
 @dataclass(frozen=True)
 class TrainerWords:
-    """What Lightning's Trainer is told; nothing here changes a number. `profiler: simple` tells where the time went,
-    `detect_anomaly` which operation's slope is no number, at the price of several times the time."""
+    """What Lightning's Trainer is told. `profiler: simple` tells where the time went, `detect_anomaly` which operation's slope is
+    no number, at the price of several times the time.
+
+    The `precision` alone changes numbers. With `bf16-mixed` the network's products are of bfloat16, and atoms' energies are
+    added up in single precision all the same; `64-true` trains in double precision, and the weights are kept in single.
+    """
 
     profiler: Literal["none", "simple"] = "none"
     detect_anomaly: bool = False
+    # not in the digest of a training, which was the same before there were any
+    precision: Precision = field(default="32-true", repr=False)
+    callbacks: tuple[Callback, ...] = field(default=(), repr=False)
 
 
 @final
@@ -88,7 +98,9 @@ class TrainingSettings:
     restarts: int = 3
     trace_from: int = 200  # steps; fewer do not repay the second that a trace of the step takes
     processes: int = 1  # that train one member together, each on its share of every batch
-    stacked: bool = False  # all members in one process as one network with stacks of weights
+    stacked: Literal[True, False, "never"] = (
+        False  # all members as one network with stacks of weights; False: on a single GPU alone
+    )
     compile_from: int = 20_000  # steps that repay some twenty seconds of compiling; 0: never
     buckets: int = 3  # shapes that batches of mixed sizes are filled up to, each traced once; 0: such batches are not traced
     stream_from: int = 100_000  # rows; so many are read from files while training, and fewer held in memory
@@ -99,6 +111,7 @@ class TrainingSettings:
     representation_rate: float = 1.0  # times the learning rate of the head
     trainer: TrainerWords = TrainerWords()
     checkpoint_steps: int = 0  # after how many a job that names a place for it keeps its state; 0: never
+    device: str = field(default="cpu", repr=False)  # as `device_of` knows them; a killed member may go on elsewhere
 
     @property
     def loss_weights(self) -> tuple[float, float]:
@@ -109,6 +122,16 @@ class TrainingSettings:
     def loss_widths(self) -> Pair:
         """Of energy and forces: beyond these errors count linearly."""
         return SQUARED if self.loss == "squared" else (self.huber_energy, self.huber_force)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of weights and batches."""
+        return torch.float64 if self.trainer.precision == "64-true" else torch.float32
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the network's products are of half the precision."""
+        return self.trainer.precision == "bf16-mixed"
 
     def for_transfer(self) -> TrainingSettings:
         """For the first training that starts from a model of elsewhere: as long as one from scratch, and no row is old to it."""

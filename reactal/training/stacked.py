@@ -15,6 +15,7 @@ from typing import Any, final
 import pytorch_lightning as lightning
 import torch
 
+from reactal.potentials.device import device_of
 from reactal.potentials.schnetpack import EnergyNetwork
 from reactal.potentials.threads import torch_threads
 from reactal.training.batches import TrainingBatch
@@ -63,7 +64,9 @@ class StackModule(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.stack, self.one = stacked(networks), EnergyNetwork(settings.architecture)
+        self.stack = stacked(networks)
+        device = next(networks[0].parameters()).device
+        self.one = EnergyNetwork(settings.architecture).to(device, settings.dtype)
         self.settings, self.gradient, self.steps, self.learning_rate = settings, gradient, steps, learning_rate
         self.folds = folds
         self.done = 0
@@ -72,6 +75,11 @@ class StackModule(lightning.LightningModule):
         self._average = [p.detach().clone() for p in self._live]
         self._best: list[tuple[float, list[torch.Tensor]] | None] = [None for _ in networks]
         self._losses: list[torch.Tensor] = []
+        self.gradient_norm = torch.zeros(())  # of each member in the last step, before it was clipped
+
+    @property
+    def last_loss(self) -> torch.Tensor:
+        return self._losses[-1]
 
     def training_step(self, batches: Stack, batch_idx: int) -> None:
         losses, gradients = self.gradient(self._live, batches)
@@ -79,7 +87,8 @@ class StackModule(lightning.LightningModule):
         most = EXPLODED * self._losses[0].clamp_min(1.0)
         if not bool((losses.isfinite() & (losses <= most)).all()):
             raise Diverged(f"a loss of {losses.tolist()} at step {self.done + 1}")
-        for parameter, slope in zip(self._live, _clipped(gradients, self.settings.gradient_clip), strict=True):
+        self.gradient_norm, slopes = _clipped(gradients, self.settings.gradient_clip)
+        for parameter, slope in zip(self._live, slopes, strict=True):
             parameter.grad = slope
         self.optimizers().step()  # type: ignore[union-attr]
         self.lr_schedulers().step()  # type: ignore[union-attr]
@@ -119,12 +128,14 @@ class StackModule(lightning.LightningModule):
     def finish(self, member: int) -> EnergyNetwork:
         """The network with the member's best averaged weights, or its last ones where nothing was held out."""
         best = self._best[member]
-        return _with(self.one, [average[member] for average in self._average] if best is None else best[1])
+        return _with(
+            self.one.to(self._average[0].device), [average[member] for average in self._average] if best is None else best[1]
+        )
 
 
 def stacked(networks: Sequence[EnergyNetwork]) -> EnergyNetwork:
     """A network by its names, with the weights of all: (members, ...) each. It cannot be evaluated."""
-    stack = EnergyNetwork(networks[0].architecture)
+    stack = EnergyNetwork(networks[0].architecture).to(next(networks[0].parameters()).device)
     for parameter, *each in zip(stack.parameters(), *(network.parameters() for network in networks), strict=True):
         parameter.data = torch.stack([weights.detach() for weights in each])
     return stack
@@ -136,11 +147,11 @@ def _with(network: EnergyNetwork, weights: Tensors) -> EnergyNetwork:
     return network
 
 
-def _clipped(gradients: Tensors, most: float) -> Tensors:
-    """Each member's by its own norm, as `clip_grad_norm_` does it for one."""
+def _clipped(gradients: Tensors, most: float) -> tuple[torch.Tensor, Tensors]:
+    """Each member's norm (members,), and its slopes clipped by it, as `clip_grad_norm_` does it for one."""
     norms = torch.stack([slope.flatten(1).norm(dim=1) for slope in gradients]).norm(dim=0)
     factors = (most / (norms + 1e-6)).clamp(max=1.0)
-    return [slope * factors.reshape(-1, *[1] * (slope.dim() - 1)) for slope in gradients]
+    return norms, [slope * factors.reshape(-1, *[1] * (slope.dim() - 1)) for slope in gradients]
 
 
 def train_stack(work: Sequence[MemberJob]) -> list[TrainedMember]:
@@ -148,12 +159,13 @@ def train_stack(work: Sequence[MemberJob]) -> list[TrainedMember]:
     began = time.perf_counter()
     settings = work[0].settings
     _require_stackable(work)
-    lessons, networks = zip(*(beginning(job) for job in work), strict=True)
+    device = device_of(settings.device)
+    lessons, networks = zip(*(beginning(job, device) for job in work), strict=True)
     _require_one_shape(lessons)
     weights, widths = settings.loss_weights, settings.loss_widths
     with quiet():
         example = next(iter(StackStream(lessons)))
-        gradient = stacked_gradient(settings.architecture, example, weights=weights, widths=widths)
+        gradient = stacked_gradient(settings.architecture, example, weights=weights, widths=widths, mixed=settings.mixed)
     module = StackModule(
         networks,
         settings,
@@ -163,7 +175,7 @@ def train_stack(work: Sequence[MemberJob]) -> list[TrainedMember]:
         folds=[lesson.fold for lesson in lessons],
     )
     with torch_threads(settings.threads):
-        fit(module, StackStream(lessons))
+        notes = fit(module, StackStream(lessons), words=settings.trainer, device=device)
     seconds = (time.perf_counter() - began) / len(work)
     return [
         TrainedMember(
@@ -172,6 +184,7 @@ def train_stack(work: Sequence[MemberJob]) -> list[TrainedMember]:
             tuple(lesson.held_out.tolist()),
             restarts=0,
             seconds=seconds,
+            notes=() if member else notes,
         )
         for member, lesson in enumerate(lessons)
     ]

@@ -15,10 +15,12 @@ from itertools import count
 from typing import Final, TypeVar, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from reactal.chem import Frames
 from reactal.errors import ConfigError, TooFewLabels
+from reactal.potentials.device import CPU
 from reactal.potentials.references import References
 from reactal.potentials.weights import Member
 from reactal.training.batches import TrainingBatch, TrainingSet
@@ -75,10 +77,15 @@ class ShardStream:
     seed: int
     steps: int
     done: int = 0
+    device: torch.device = CPU
 
     def after(self, done: int) -> ShardStream:
         """The same batches without the first `done`; files that these alone are drawn from are not read."""
         return replace(self, done=done)
+
+    def on(self, device: torch.device) -> ShardStream:
+        """The same batches there; rows go there before they are asked for."""
+        return replace(self, device=device, data=replace(self.data, rows=self.data.rows.on(device)))
 
     def __iter__(self) -> Iterator[TrainingBatch]:
         left = self.steps - self.done
@@ -101,7 +108,7 @@ class ShardStream:
                 continue
             rows = Frames.concat([self.rows.read(number)[self.taught[number]] for number in group])
             for chosen in np.split(order, range(skipped * size, len(order), self._block_rows))[1:]:
-                yield TrainingSet.of(rows[chosen], self.settings, self.references)
+                yield TrainingSet.of(rows[chosen], self.settings, self.references).on(self.device)
             skipped = 0
 
     @property

@@ -17,6 +17,7 @@ import numpy as np
 
 from reactal.chem import Frames
 from reactal.errors import InputError, TooFewLabels, TrainingDiverged
+from reactal.potentials.device import device_of
 from reactal.training.committee import assemble
 from reactal.training.forgetting import force_mae
 from reactal.training.knobs import KNOBS, Value, turned, value_of
@@ -136,7 +137,7 @@ def _error(rest: Frames, settings: TrainingSettings, split: int, *, seed: int) -
         member = train_member(train, _bare(settings), seed=derive_seed(seed, "tune", "network", split))
     except TrainingDiverged:
         return math.inf
-    return force_mae(assemble([member]), test)
+    return force_mae(assemble([member]).on(device_of(settings.device)), test)
 
 
 def _bare(settings: TrainingSettings) -> TrainingSettings:
