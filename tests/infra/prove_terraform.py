@@ -105,6 +105,7 @@ def test_the_whole_of_it_can_be_planned(copy: Path, server: S3Server) -> None:
         kinds[one["type"]] = kinds.get(one["type"], 0) + ("create" in one["change"]["actions"])
     wanted = {"aws_s3_bucket": 1, "aws_eks_cluster": 1, "aws_eks_node_group": 3, "aws_db_instance": 1, "aws_budgets_budget": 1}
     wanted |= {"aws_ecr_repository": 3, "aws_eks_pod_identity_association": 4, "aws_cloudwatch_metric_alarm": 2}
+    wanted |= {"aws_launch_template": 3, "aws_eks_addon": 5}
     assert {kind: kinds.get(kind) for kind in wanted} == wanted
     groups = {
         one["change"]["after"]["node_group_name"]: one["change"]["after"]
