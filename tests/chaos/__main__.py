@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.drivers import FAKETIME, Drivers
+from tests.chaos.clock import COMPILER
+from tests.chaos.drivers import Drivers
 from tests.chaos.outcome import Outcome, append, read, summary
 from tests.chaos.plan import CLOCK, FULL, plan
 from tests.chaos.run import Disturbed
@@ -31,7 +32,7 @@ class Sitting:
 
     def __init__(self, folder: Path, services: Services, *, warm: int) -> None:
         self._folder, self._services, self._drivers = folder, services, Drivers(services.environ())
-        missing = {FULL: services.disk is None, CLOCK: FAKETIME is None}
+        missing = {FULL: services.disk is None, CLOCK: COMPILER is None}
         self.without = tuple(kind for kind, is_missing in missing.items() if is_missing)
         for number in range(warm):  # the first fills caches; the last says how long a run takes
             self._seconds, self._end = self._undisturbed(number)

@@ -1,7 +1,7 @@
 """Drivers of campaigns: `reactal run`, forked from a process that has loaded what one imports, or as a command of its own.
 
 What a driver imports takes longer than the campaign. A forked one is a process like any other: it has its own signals, exit code
-and output. One whose clock is to jump is a command, with libfaketime loaded before anything else.
+and output. One whose clock is to jump is a command, with a library loaded before all others.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.chaos.clock import wrong_clock
 
 ROOT = Path(__file__).parents[2]
 WARM = (
@@ -38,8 +40,6 @@ WARM = (
     "reactal.training.committee",
     "distributed",
 )
-FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-"""Debian's package libfaketime; None where it is not installed."""
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Drivers:
             process: Any = self._context.Process(target=drive, args=(str(file), changed, str(output), str(errors)))
             process.start()
         else:
-            process = _command(file, {**changed, **_wrong_clock(clock)}, output, errors)
+            process = _command(file, {**changed, **wrong_clock(clock)}, output, errors)
         return Driver(process, output, errors)
 
 
@@ -124,23 +124,3 @@ def _command(file: Path, environ: Mapping[str, str], output: Path, errors: Path)
     command = [sys.executable, "-m", "reactal.cli.main", "run", str(file), "--json"]
     with output.open("wb") as out, errors.open("wb") as err:
         return subprocess.Popen(command, cwd=ROOT, env=dict(environ), stdout=out, stderr=err, start_new_session=True)
-
-
-def _wrong_clock(file: Path) -> dict[str, str]:
-    """What is waited for goes by the other clock, which no one sets."""
-    if not file.exists():
-        set_clock(file, 0)
-    return {
-        "LD_PRELOAD": str(FAKETIME),
-        "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-    }
-
-
-def set_clock(file: Path, seconds: int) -> None:
-    """Whole or not at all: it is read while it is written."""
-    fresh = file.with_suffix(".new")
-    fresh.write_text(f"{seconds:+d}\n")
-    fresh.replace(file)

@@ -14,7 +14,8 @@ from typing import Any
 
 from reactal.runner import Campaign
 from tests.campaigns import end_of, leps_campaign
-from tests.chaos.drivers import Driver, Drivers, set_clock
+from tests.chaos.clock import set_clock
+from tests.chaos.drivers import Driver, Drivers
 from tests.chaos.outcome import Outcome
 from tests.chaos.plan import CLOCK, FULL, TOGETHER, Fault
 from tests.chaos.services import WORKERS, Services
