@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 MARGIN = 3.5  # bohr around the atoms
 POINTS = 110  # along an edge of a slice
 LEVELS = 25  # of colour in it
+ZOOM = 1.7  # of the axes in three dimensions, around which Matplotlib leaves much room
 VOXELS = 36  # along an edge of an isosurface's box
 LEVEL = 0.02  # electrons for each bohr^3
 MORE, LESS = "#0072b2", "#d55e00"
@@ -86,7 +87,7 @@ def isosurfaces(panels: Sequence[Any], residual: Residual, *, level: float = LEV
         panel.set_title(title)
         panel.set_axis_off()
         panel.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
-        panel.set_box_aspect(high - low)
+        panel.set_box_aspect(high - low, zoom=ZOOM)
 
 
 def draw_slices(model: DensityModel, reference: ReferenceDensity, file: Path) -> None:
@@ -115,6 +116,7 @@ def draw_errors(cases: Sequence[Case], file: Path) -> None:
     """Each molecule's error of the density against that of its energy, and the guard's bound against the truth. At least one case
     must have been predicted; others are left out."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     cases = [case for case in cases if case.predicted]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -124,6 +126,9 @@ def draw_errors(cases: Sequence[Case], file: Path) -> None:
         left.loglog([case.rho_error for case in mine], [abs(case.harris_mha) + 1e-4 for case in mine], "o", label=formula)
     left.set(xlabel="δρ error, %", ylabel="Harris energy error, mHa")
     left.legend(frameon=False, fontsize=8)
+    left.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    left.xaxis.set_major_formatter("{x:g}")
+    left.xaxis.set_minor_formatter(NullFormatter())
     bounds, errors = [case.bound_mha for case in cases], [abs(case.harris_mha) + 1e-4 for case in cases]
     right.loglog(bounds, errors, "o", color=MORE)
     ends = [min([*bounds, *errors]), max([*bounds, *errors])]
@@ -140,6 +145,7 @@ def draw_timing(atoms: Sequence[int], ratios: Sequence[float], file: Path) -> No
     panel = figure.subplots()
     panel.plot(atoms, ratios, "o-", color=MORE)
     panel.axhline(1.0, color="black", linewidth=0.8)
+    panel.xaxis.get_major_locator().set_params(integer=True)
     panel.set(xlabel="atoms", ylabel="time of the SCF / time of one step", ylim=(0, None))
     _saved(figure, file)
 

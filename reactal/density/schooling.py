@@ -26,6 +26,7 @@ from reactal.units import HARTREE
 __all__ = ["School", "Taught"]
 
 CALIBRATED_WITH = 24  # structures at most
+DRAWS = 200  # of what is held out, before too few geometries have some element
 MILLI = 1e3 / HARTREE
 Tell = Callable[[str, int, int], None]
 
@@ -54,7 +55,7 @@ class School:
             raise TooFewLabels(f"{len(references)} densities are too few to learn from; give four or more geometries")
         asked, theory = self.asked, references[0].theory
         spec = replace(asked.spec, elements=elements_of([one.structure for one in references]))
-        held_out = self._held_out(len(references))
+        held_out = self._held_out(references)
         lessons = self._lessons(references, tell)
         taught = [lesson for row, lesson in enumerate(lessons) if row not in held_out]
         judged = [lessons[row] for row in held_out]
@@ -75,10 +76,18 @@ class School:
         model = DensityModel(theory, spec, tuple(networks), guard, self._about(references, curves))
         return Taught(self._guarded(model, [references[row] for row in held_out], tell), tuple(curves), tuple(held_out))
 
-    def _held_out(self, count: int) -> list[int]:
-        """At least two, drawn by the plan's seed."""
+    def _held_out(self, references: Sequence[ReferenceDensity]) -> list[int]:
+        """At least two, drawn by the plan's seed until each element is in one of the others."""
+        count, elements = len(references), [set(one.structure.numbers) for one in references]
         wanted = max(2, round(self.asked.hold_out * count))
-        return sorted(np.random.default_rng((self.asked.plan.seed, 2)).choice(count, size=wanted, replace=False).tolist())
+        generator = np.random.default_rng((self.asked.plan.seed, 2))
+        for _ in range(DRAWS):
+            drawn = set(generator.choice(count, size=wanted, replace=False).tolist())
+            if set().union(*elements) == set().union(*(elements[row] for row in range(count) if row not in drawn)):
+                return sorted(drawn)
+        raise TooFewLabels(
+            f"some element is in too few of {count} densities to be learned and judged; give more geometries of it"
+        )
 
     def _lessons(self, references: Sequence[ReferenceDensity], tell: Tell | None) -> list[Lesson]:
         lessons = []

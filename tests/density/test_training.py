@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from reactal.chem import Structure
 from reactal.density.keeping import Keeper
 from reactal.density.layout import Layout
 from reactal.density.lessons import Lesson, lesson_of
 from reactal.density.network import build_network
 from reactal.density.reference import ReferenceDensity
-from reactal.density.settings import NetworkSpec, TrainingPlan
+from reactal.density.schooling import School
+from reactal.density.settings import NetworkSpec, Schooling, TrainingPlan
 from reactal.density.training import rho_error, train_network
 from reactal.errors import ConfigError, TooFewLabels
 from tests.density.conftest import COARSE
 
 SHORT = TrainingPlan(steps=12, batch=2, points=150, validate_every=4, keep_every=4, seed=5)
 SPEC = NetworkSpec("atoms", "tiny", elements=(1, 9))
+NOBLE = (2, 10, 18, 36)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,19 @@ def test_every_kind_learns(kind: str, lessons: list[Lesson]) -> None:
     curve = train_network(network, spec, lessons[:2], lessons[2:3], plan=replace(SHORT, steps=24, validate_every=12))
     assert curve[-1].loss < curve[0].loss < 5
     assert rho_error(network, lessons[2]) < 100  # better than nothing
+
+
+def test_what_is_held_out_leaves_every_element_to_learn_from(fluorides: Sequence[ReferenceDensity]) -> None:
+    one = replace(fluorides[0], structure=Structure((1, 1), np.asarray([[0.0, 0.0, 0.0], [0.0, 0.0, 0.74]])))
+    some = [*fluorides[:2], one, one, one, one]
+    for seed in range(20):
+        school = School(Schooling(SPEC, replace(SHORT, seed=seed), hold_out=0.5))
+        held_out = school._held_out(some)
+        assert len(held_out) == 3 and not {0, 1} <= set(held_out)
+    with pytest.raises(TooFewLabels, match="some element is in too few of 4 densities"):
+        School(Schooling(SPEC, SHORT, hold_out=0.5))._held_out(
+            [replace(one, structure=Structure((n,), np.zeros((1, 3)))) for n in NOBLE]
+        )
 
 
 def test_it_stops_when_it_learns_no_more(lessons: list[Lesson]) -> None:
