@@ -126,14 +126,15 @@ def draw_errors(cases: Sequence[Case], file: Path) -> None:
         left.loglog([case.rho_error for case in mine], [abs(case.harris_mha) + 1e-4 for case in mine], "o", label=formula)
     left.set(xlabel="δρ error, %", ylabel="Harris energy error, mHa")
     left.legend(frameon=False, fontsize=8)
-    left.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    left.xaxis.set_major_formatter("{x:g}")
-    left.xaxis.set_minor_formatter(NullFormatter())
     bounds, errors = [case.bound_mha for case in cases], [abs(case.harris_mha) + 1e-4 for case in cases]
     right.loglog(bounds, errors, "o", color=MORE)
     ends = [min([*bounds, *errors]), max([*bounds, *errors])]
     right.loglog(ends, ends, color="black", linewidth=0.8)
     right.set(xlabel="bound of the guard, mHa", ylabel="energy error, mHa")
+    for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
     _saved(figure, file)
 
 
