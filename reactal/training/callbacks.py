@@ -31,7 +31,7 @@ class ProgressBar(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         from tqdm import tqdm  # type: ignore[import-untyped]
 
-        self._bar = tqdm(total=pl_module.steps, initial=pl_module.done, unit="step", file=sys.stderr, leave=False)
+        self._bar = tqdm(total=pl_module.steps, initial=pl_module.done, unit="step", file=sys.stderr)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: Any, *_: Any) -> None:
         self._bar.set_postfix(loss=f"{float(torch.as_tensor(pl_module.last_loss).mean()):.4g}", refresh=False)

@@ -3,8 +3,8 @@
 Its tensors lie on the CPU and say that they lie elsewhere (`meta`, a device that every build of torch knows). An operation that
 takes one of them and a tensor of the CPU is refused, as CUDA refuses it (numbers without dimension may come from the CPU), and so
 is `numpy()`. What is made with `device=` that device is one of them. So code that forgets to say where a tensor is to be made
-fails here as it would on a GPU, and code that does not gives the CPU's numbers. Graphs are traced there and run as they are: what
-TorchScript and CUDA graphs make of them is tests/gpu's to see.
+fails here as it would on a GPU, and code that does not gives the CPU's numbers. Graphs are traced there, operation by operation;
+the numbers of a replay are no test of anything here, and tests/gpu's to see.
 """
 
 from __future__ import annotations
