@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reactal.report.clouds import MOST_POINTS
 from reactal.report.data import ParityPoints, ReportData
-from reactal.report.shown import Chart
+from reactal.report.shown import DISTANCES, Chart
 from reactal.report.wording import duration, number, percent
 
 __all__ = ["BARRIER", "LEARNING", "chart", "control", "cost", "exploration", "parity", "path", "uncertainty"]
@@ -50,9 +50,11 @@ def _thinned(points: ParityPoints, what: str, name: str) -> str:
 
 def exploration(data: ReportData) -> str:
     """Of the map."""
+    space = DISTANCES if data.map is None else data.map.space
+    alike = "in shape" if space == DISTANCES else "to the model"
     words = (
-        "Each structure in the two directions in which the structures differ most (principal components of their inverse "
-        "interatomic distances): near on the map is alike in shape."
+        f"Each structure in the two directions in which the structures differ most (principal components of {space}): near on "
+        f"the map is alike {alike}."
     )
     if data.map is not None and data.map.thinned_from > len(data.map.x):
         words += f" {len(data.map.x)} of {data.map.thinned_from} structures are drawn, spread evenly."

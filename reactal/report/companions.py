@@ -49,8 +49,8 @@ def chemiscope_dataset(data: ReportData) -> dict[str, Any]:
         x, y, z = (list(shown.positions[axis::3]) for axis in range(3))
         structures.append({"size": len(shown.numbers), "names": [SYMBOLS[n] for n in shown.numbers], "x": x, "y": y, "z": z})
     properties = {
-        "first component": _property(points.x, about="principal component of inverse interatomic distances"),
-        "second component": _property(points.y, about="principal component of inverse interatomic distances"),
+        "first component": _property(points.x, about=f"principal component of {points.space}"),
+        "second component": _property(points.y, about=f"principal component of {points.space}"),
         "energy": _property(points.energy_kcal, units="kcal/mol", about="above the reactant; the model's where not labelled"),
         "round": _property(points.iteration, about="that labelled it; -1: explored last and not labelled"),
         "from": _property([role or "?" for role in points.role], about="what the structure was proposed as"),

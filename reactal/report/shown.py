@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import final
 
 __all__ = [
+    "DISTANCES",
+    "LATENT",
     "Chart",
     "ControlCurve",
     "Exhibit",
@@ -22,6 +24,9 @@ __all__ = [
     "Table",
     "WorstRow",
 ]
+
+DISTANCES = "inverse interatomic distances"
+LATENT = "what the committee's networks make of a structure before their last layer"
 
 Numbers = tuple[float, ...]
 Rows = tuple[int, ...]
@@ -76,7 +81,7 @@ class WorstRow:
 @final
 @dataclass(frozen=True)
 class MapPoints:
-    """Every structure in the two directions in which they differ most (principal components of their inverse distances).
+    """Every structure in the two directions in which they differ most: principal components of `space`.
 
     `iteration` is the round that labelled it, -1 of what was explored last and not labelled; `energy_kcal` the reference's
     where it was labelled, else the model's; `role` what it was proposed as. `explained` is the share of the variance in each
@@ -94,6 +99,7 @@ class MapPoints:
     marks: tuple[tuple[str, float, float], ...] = ()
     explained: Numbers = ()
     thinned_from: int = 0
+    space: str = DISTANCES
 
 
 @final

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from reactal.campaign.events import BatchChosen, Event, Explored
 from reactal.chem import Frames, Label, Structure
 from reactal.potentials.committee import Committee
+from reactal.potentials.latent import latent_features
 from reactal.report.data import ParityPoints
-from reactal.report.shown import MapPoints, WorstRow
+from reactal.report.shown import DISTANCES, LATENT, MapPoints, WorstRow
 from reactal.report.wording import number
 from reactal.selection.descriptors import describe
 from reactal.stages.bench import Bench
@@ -26,6 +27,7 @@ __all__ = ["Foretold", "blind", "exploration_map", "foretold", "trained_on", "wo
 PARITY_ATOMS = 4000  # of the rows predicted anew; a page must be made quickly
 MAP_ROWS, MAP_UNSEEN = 1500, 500  # labelled structures, and explored ones without a label
 WORST = 6
+TOLD_APART = 0.1  # of the structures' spread
 
 Floats = NDArray[np.float64]
 
@@ -151,9 +153,10 @@ def exploration_map(
     marks: Sequence[tuple[str, Structure]],
     zeros: tuple[float, float],
     album: Album,
+    committee: Committee | None = None,
 ) -> MapPoints | None:
     """The labelled rows and some of what was explored last, in the plane in which the labelled ones differ most. `zeros` are
-    what reference and model say of the reactant (eV)."""
+    what reference and model say of the reactant (eV). The committee's own space is taken where it tells the ends apart."""
     if len(rows) < 3:
         return None
     zero, model_zero = zeros
@@ -161,7 +164,8 @@ def exploration_map(
     rows, unseen = (some[rows_spread(len(some), most)] for some, most in ((rows, MAP_ROWS), (unseen, MAP_UNSEEN)))
     unseen = unseen[np.isfinite(np.add.reduceat(unseen.positions.sum(axis=1), unseen.offsets[:-1]))] if len(unseen) else unseen
     named = Frames.of([structure for _, structure in marks])
-    labelled, others = describe(rows, Frames.concat([part for part in (unseen, band, named) if len(part)] or [Frames.of([])]))
+    beside = Frames.concat([part for part in (unseen, band, named) if len(part)] or [Frames.of([])])
+    labelled, others, space = _described(rows, beside, committee, marks=len(marks))
     middle = labelled.mean(axis=0, dtype=np.float64)
     _, size, axes = np.linalg.svd(labelled - middle, full_matrices=False)
     axes = axes[:2]
@@ -185,7 +189,21 @@ def exploration_map(
         marks=tuple((name, float(x), float(y)) for (name, _), (x, y) in zip(marks, points, strict=True)),
         explained=tuple((np.square(size[:2]) / max(float(np.square(size).sum()), 1e-12)).tolist()),
         thinned_from=before,
+        space=space,
     )
+
+
+def _described(rows: Frames, beside: Frames, committee: Committee | None, *, marks: int) -> tuple[Floats, Floats, str]:
+    """Vectors of both, and what they are. To a network like atoms are alike: where a reaction only exchanges them its two ends
+    are one point, and a map in that space would be folded."""
+    if committee is not None and len(beside):
+        both = latent_features(committee, Frames.concat([rows, beside])).astype(np.float64)
+        ends = both[[len(both) - marks, -1]] if marks > 1 else both[:0]
+        spread = float(np.sqrt(np.square(both - both.mean(axis=0)).sum(axis=1).mean()))
+        if len(ends) and np.isfinite(both).all() and float(np.linalg.norm(ends[1] - ends[0])) > TOLD_APART * spread:
+            return both[: len(rows)], both[len(rows) :], LATENT
+    labelled, others = describe(rows, beside)
+    return labelled.astype(np.float64), others.astype(np.float64), DISTANCES
 
 
 def _roles(frames: Frames) -> list[str]:

@@ -76,7 +76,7 @@ def report_data(bench: Bench, events: Sequence[Event], state: CampaignState, *, 
         stationary=stationary,
         mode=mode,
         worst=report_clouds.worst(seen),
-        map=_map(bench, state, rows, stationary=stationary, zero=zero, album=album),
+        map=_map(bench, state, rows, committee=committee, stationary=stationary, zero=zero, album=album),
         lineage=_lineage(state),
         rows_by_round=_by_round(rows),
         tables=(
@@ -153,7 +153,14 @@ def _trust_region(bench: Bench, summary: Mapping[str, Any]) -> TrustRegion:
 
 
 def _map(
-    bench: Bench, state: CampaignState, rows: Frames, *, stationary: Sequence[Stationary], zero: float, album: Album
+    bench: Bench,
+    state: CampaignState,
+    rows: Frames,
+    *,
+    committee: Committee | None,
+    stationary: Sequence[Stationary],
+    zero: float,
+    album: Album,
 ) -> MapPoints | None:
     nothing = Frames.of([])
     explored = state.explored
@@ -164,7 +171,9 @@ def _map(
         keys["saddle"] = state.tests[-1].key
     marks = [(point.name, bench.structure_of(keys[point.name])) for point in stationary if point.name in keys]
     zeros = (zero, explored.ends_ev[0] if explored is not None else 0.0)
-    return report_clouds.exploration_map(rows, unseen=unseen, band=band, marks=marks, zeros=zeros, album=album)
+    return report_clouds.exploration_map(
+        rows, unseen=unseen, band=band, marks=marks, zeros=zeros, album=album, committee=committee
+    )
 
 
 def _lineage(state: CampaignState) -> tuple[LineageRow, ...]:

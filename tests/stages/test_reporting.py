@@ -16,6 +16,7 @@ from reactal.campaign.state import fold
 from reactal.report.companions import dataset_card, model_card
 from reactal.report.data import ReportData
 from reactal.report.html import pictures, render
+from reactal.report.shown import DISTANCES, LATENT
 from reactal.runner import Campaign
 from reactal.stages import report_clouds
 from reactal.stages.report_structures import Album, rows_spread, upright
@@ -235,6 +236,31 @@ def test_the_map_keeps_what_is_alike_together(campaign: Campaign) -> None:
     assert found is not None
     assert max(found.x[:10]) < min(found.x[10:]) and found.explained[0] > 0.9
     assert found.energy_kcal == pytest.approx([1.0] * 20)
+
+
+def test_the_map_is_the_models_own_where_that_tells_the_ends_apart(campaign: Campaign) -> None:
+    """To a network, which cannot tell like atoms, H + H2 and H2 + H are one; a stretched one is another."""
+    bench, state = campaign.bench, campaign.state
+    assert state.trained is not None and state.seeded is not None
+    committee = bench.committee(state.trained.model)
+    reactant, product = (bench.structure_of(key) for key in (state.seeded.reactant, state.seeded.product))
+    stretched = reactant.moved(1.3 * reactant.positions)
+    rng = np.random.default_rng(0)
+    frames = bench.dataset(state.dataset)
+    for other, space in ((product, DISTANCES), (stretched, LATENT)):
+        clouds = [end.moved(end.positions + 0.01 * rng.normal(size=(3, 3))) for end in (reactant, other) for _ in range(10)]
+        rows = dataclasses.replace(type(frames).of(clouds), energy=np.zeros(20))
+        found = report_clouds.exploration_map(
+            rows,
+            unseen=type(rows).of([]),
+            band=type(rows).of([]),
+            marks=[("reactant", reactant), ("product", other)],
+            zeros=(0.0, 0.0),
+            album=Album(None),
+            committee=committee,
+        )
+        assert found is not None and found.space == space
+        assert max(found.x[:10]) < min(found.x[10:])
 
 
 def test_the_driver_at_work_is_seen_with_its_batch(tmp_path: Path) -> None:
