@@ -197,7 +197,7 @@ def _make(folder: Path) -> None:
 def _plan(request: Request, material: Material) -> Plan:
     from reactal.training.settings import TrainingSettings
 
-    settings, members = TrainingSettings(device="auto"), 4
+    settings, members = TrainingSettings(), 4
     if request.campaign is not None:
         settings, members = _of_campaign(Path(request.campaign), material.pool)
     if request.steps is not None:

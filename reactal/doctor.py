@@ -50,7 +50,7 @@ class Setting:
     single_writer: bool = False
     psi4: str | None = None
     scratch: str | None = None
-    device: str = "auto"
+    device: str = "cpu"
 
 
 class _Unfit(Exception):

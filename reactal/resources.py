@@ -62,7 +62,7 @@ class Resources(BaseModel):
     scratch: str | None
     # not written where it is not set, so that files of campaigns without it stay what they were
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
-        default="auto", exclude_if=lambda value: value == "auto"
+        default="cpu", exclude_if=lambda value: value == "cpu"
     )
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from reactal.cli.output import JsonOption, announce, emit, say
-from reactal.cli.potentials import AUTO, DeviceOption, of_campaign
+from reactal.cli.potentials import DEVICE, DeviceOption, of_campaign
 
 if TYPE_CHECKING:
     from reactal.chem import Frames
@@ -172,7 +172,7 @@ def _opened(model: str, device: str | None) -> tuple[Committee, float]:
             return driver.potential.potential, calibrated.trust if calibrated else UNCALIBRATED_TRUST
     from reactal.potentials.export import read_committee
 
-    committee = read_committee(model, device=device or AUTO)
+    committee = read_committee(model, device=device or DEVICE)
     factor = (committee.about.get("calibration") or {}).get("factor")
     return committee, 1.0 / factor if factor else UNCALIBRATED_TRUST
 

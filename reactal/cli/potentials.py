@@ -11,9 +11,9 @@ from reactal.errors import InputError
 if TYPE_CHECKING:
     from reactal.potentials.base import Potential
 
-__all__ = ["AUTO", "MODEL_HELP", "DeviceOption", "of_campaign", "open_potential", "state_of_model"]
+__all__ = ["DEVICE", "MODEL_HELP", "DeviceOption", "of_campaign", "open_potential", "state_of_model"]
 
-AUTO = "auto"
+DEVICE = "cpu"
 DeviceOption = Annotated[
     str | None, typer.Option(help="Where networks compute: auto (an NVIDIA GPU where there is one), cpu, cuda or cuda:1.")
 ]
@@ -37,7 +37,7 @@ def open_potential(name: str) -> Potential:
             return newest
     from reactal.potentials.export import read_committee
 
-    return read_committee(name, device=AUTO)
+    return read_committee(name, device=DEVICE)
 
 
 def of_campaign(device: str | None) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 import typer
 
 from reactal.cli.output import JsonOption, console, emit, say
-from reactal.cli.potentials import AUTO, DeviceOption, of_campaign
+from reactal.cli.potentials import DEVICE, DeviceOption, of_campaign
 
 if TYPE_CHECKING:
     import numpy as np
@@ -169,7 +169,7 @@ def _opened(model: str, force_error: float, device: str | None) -> tuple[Committ
         return committee, _trust(factor, calibrated.target_coverage if calibrated else None, force_error)
     from reactal.potentials.export import read_committee
 
-    committee = read_committee(model, device=device or AUTO)
+    committee = read_committee(model, device=device or DEVICE)
     known = committee.about.get("calibration") or {}
     return committee, _trust(known.get("factor"), known.get("coverage"), force_error)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 import typer
 
 from reactal.cli.output import JsonOption, emit, say
-from reactal.cli.potentials import AUTO, DeviceOption
+from reactal.cli.potentials import DeviceOption
 from reactal.cli.stores import DEFAULT_STORE, StoreOption
 from reactal.errors import InputError
 
@@ -31,6 +31,10 @@ CommitteeOption = Annotated[
     str | None,
     typer.Option(help="full, or one network with its doubt in itself: shared (heads), dropout (masks of a head) or evidential."),
 ]
+TransferOption = Annotated[
+    str | None,
+    typer.Option(help="With --from: full, features (the representation stays), gradual (freed by layers) or adapters."),
+]
 CheckpointsOption = Annotated[
     int, typer.Option(min=0, help="Keep the state after so many steps: the same command goes on from there when killed.")
 ]
@@ -43,10 +47,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each member.")] = None,
     hold_out: Annotated[float, typer.Option(min=0.0, max=0.5, help="Share kept out, for the errors and the trust region.")] = 0.1,
     start: Annotated[str | None, typer.Option("--from", help="Start from this model: a folder, or its URL in a store.")] = None,
-    transfer: Annotated[
-        str | None,
-        typer.Option(help="With --from: full, features (the representation stays), gradual (freed by layers) or adapters."),
-    ] = None,
+    transfer: TransferOption = None,
     committee: CommitteeOption = None,
     checkpoints: CheckpointsOption = 0,
     campaign: Annotated[Path | None, typer.Option(help="Take model and training settings from this campaign file.")] = None,
@@ -135,7 +136,7 @@ def _plan(frames: Frames, campaign: Path | None, wish: _Wish) -> tuple[TrainingS
     from reactal.training.settings import TRANSFERS, TrainingSettings
     from reactal.training.transfer import starts_from
 
-    settings, start, model = TrainingSettings(device=AUTO), wish.start, None
+    settings, start, model = TrainingSettings(), wish.start, None
     if campaign is not None:
         settings, named = settings_of_campaign(campaign, frames)
         start = start or named

@@ -53,7 +53,7 @@ def tune(
     from reactal.training.settings import TrainingSettings
     from reactal.training.tuning import Search, tune
 
-    settings = TrainingSettings(device="auto") if campaign is None else settings_of_campaign(campaign, frames)[0]
+    settings = TrainingSettings() if campaign is None else settings_of_campaign(campaign, frames)[0]
     settings = settings if steps is None else replace(settings, steps_first=steps)
     search = Search(trials, minutes, splits, finalists, repeats, seed)
     with progress() as shown:

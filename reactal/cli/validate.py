@@ -208,7 +208,7 @@ def _potential(model: str) -> Potential:
         return XtbPotential(model)
     from reactal.potentials.export import read_committee
 
-    return read_committee(model, device="auto")
+    return read_committee(model)
 
 
 def _goals(settings: list[str]) -> Goals:

@@ -141,12 +141,13 @@ def draw_errors(cases: Sequence[Case], file: Path) -> None:
 def draw_timing(atoms: Sequence[int], ratios: Sequence[float], file: Path) -> None:
     """How many times longer the SCF takes than one step, by the number of atoms."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(4.5, 3.4), layout="constrained")
     panel = figure.subplots()
     panel.plot(atoms, ratios, "o-", color=MORE)
     panel.axhline(1.0, color="black", linewidth=0.8)
-    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set(xlabel="atoms", ylabel="time of the SCF / time of one step", ylim=(0, None))
     _saved(figure, file)
 

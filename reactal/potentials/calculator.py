@@ -56,7 +56,7 @@ def calculator_of(committee: Committee) -> ReactalCalculator:
     return ReactalCalculator(committee, charge=int(about.get("charge", 0)), multiplicity=int(about.get("multiplicity", 1)))
 
 
-def load_potential(where: str | Path, *, device: str = "auto") -> ReactalCalculator:
+def load_potential(where: str | Path, *, device: str = "cpu") -> ReactalCalculator:
     """The model in a folder written by reactal, at a URL in a store, or in MLflow's registry (`models:/sn2@champion`, asked at
     MLFLOW_TRACKING_URI), as an ASE calculator. It computes on a GPU where there is one; `device` is auto, cpu, cuda or cuda:1."""
     return calculator_of(read_committee(where, device=device))

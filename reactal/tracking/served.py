@@ -20,7 +20,7 @@ class ServedPotential(PythonModel):
     and the members' disagreement about both."""
 
     def load_context(self, context: Any) -> None:
-        self.committee = read_committee(context.artifacts["potential"], device="auto")
+        self.committee = read_committee(context.artifacts["potential"])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         frames = Frames.of([_structure(row) for row in model_input.to_dict("records")])
