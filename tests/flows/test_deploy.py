@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,8 +61,12 @@ def served(prefect: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     try:
         yield Served(prefect, file, json.loads(told))
     finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        for _ in range(4):  # Prefect's runner may be where it takes the first for somebody else's: a person asks again
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=30)
+                break
+        assert process.poll() == 0
 
 
 def test_both_are_registered(served: Served) -> None:

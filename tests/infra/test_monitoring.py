@@ -75,16 +75,19 @@ def test_prometheus_sees_a_campaign_from_its_first_label_to_its_end(tmp_path: Pa
         until(lambda: asked(server, "reactal_labels_answered_total") == {"": asked_for}, "the last number", deadline_s=60.0)
         during = asked(server, "min_over_time(reactal_labels_answered_total[10m])")[""]
         assert during < asked_for, "nothing was seen while it ran"
-        assert asked(server, "reactal_running") == {"": 0.0}
+        until(lambda: asked(server, "reactal_running") == {"": 0.0}, "the end")
         assert asked(server, "reactal_budget_labels_left") == {"": summary["labels"]["left"]}
         assert asked(server, "reactal_budget_money") == {"": 1.0}
         assert asked(server, "reactal_queue_labels") == {"": 0.0}
         assert asked(server, "reactal_store_errors_total") == {"": 0.0}
         assert asked(server, "reactal_random_arm_force_mae")[""] == pytest.approx(summary["random_arm"]["force_mae_ev_per_ang"])
-        stages = asked(server, "reactal_stage_seconds_total")
-        assert {name: stages[name] for name in stages if stages[name]} == pytest.approx(
-            {k: v for k, v in summary["seconds"].items() if v and k != "total"}, abs=1e-3
-        )
+        spent = {name: seconds for name, seconds in summary["seconds"].items() if seconds and name != "total"}
+
+        def told() -> bool:
+            stages = asked(server, "reactal_stage_seconds_total")
+            return {name: stages[name] for name in stages if stages[name]} == pytest.approx(spent, abs=1e-3)
+
+        until(told, "the seconds of every stage", deadline_s=60.0)
         assert asked(server, "ALERTS{alertname='ReactalCampaignStalled'}") == {}
     assert not answers(f"http://127.0.0.1:{port}/metrics"), "the page outlives the campaign"
 

@@ -90,7 +90,7 @@ def test_a_lower_broken_symmetry_solution_is_found_and_named(in_psi4: Bench, bon
     assert (event.asked, event.computed, event.reused) == (1, 1, 0)
     assert event.stability_kcal is not None
     assert event.stability_kcal == pytest.approx(0.0, abs=0.01) if outcome is Outcome.VERIFIED else event.stability_kcal < -50.0
-    assert f"{event.stability_kcal:+.2f} kcal/mol" in event.evidence[-1]
+    assert f"{event.stability_kcal:+z.2f} kcal/mol" in event.evidence[-1]
     again = verify(in_psi4, state, iteration=1)
     assert (again.outcome, again.computed, again.reused) == (outcome, 0, 1)
 
