@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,10 +50,3 @@ def ran(
     command = [found(program), *arguments]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.run(command, cwd=folder, env={**os.environ, **(environ or {})}, text=True, **streams)  # type: ignore[call-overload]
-
-
-def free_port() -> int:
-    """Of loopback."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])

@@ -22,9 +22,9 @@ from reactal.labeling.execution_log import EXECUTION_LOG
 from reactal.labeling.leaving import LEAVING_SECONDS
 from reactal.store.labels import LabelStore
 from reactal.store.opening import open_store
-from tests.infra.programs import free_port
 from tests.labeling.molecules import waters
 from tests.labeling.watching import executions, latest_pid, parent_of, until
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.psi4, pytest.mark.server, pytest.mark.timeout(900)]
 

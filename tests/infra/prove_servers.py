@@ -18,8 +18,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.infra.programs import INFRA, free_port
+from tests.infra.programs import INFRA
 from tests.labeling.watching import until
+from tests.ports import free_port
 
 NOBODY = 65534  # Postgres refuses to run as root
 START_S = 900.0  # beside other work MLflow alone takes minutes

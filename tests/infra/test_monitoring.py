@@ -18,8 +18,9 @@ import yaml
 from reactal.errors import ConfigError
 from reactal.runner import Campaign
 from tests.campaigns import leps_campaign
-from tests.infra.programs import INFRA, found, free_port, said
+from tests.infra.programs import INFRA, found, said
 from tests.labeling.watching import until
+from tests.ports import free_port
 
 MONITORING = INFRA / "monitoring"
 
